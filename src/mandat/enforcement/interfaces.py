@@ -1,0 +1,83 @@
+"""What enforcement needs of the outside. Implemented in `storage` and `server`; doubles in tests/doubles.
+
+Enforcement can read and report. Nothing here can mint or widen a right (design.md 3).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, Protocol
+
+from mandat.core.grant import Grant, KnownApplication
+
+
+class _Missing(Enum):
+    MISSING = "missing"
+
+
+MISSING: Final = _Missing.MISSING
+"""`peek_*` says: not in memory, ask `find_*`. It says nothing about existence."""
+Missing = Literal[_Missing.MISSING]
+
+
+class SourceUnavailable(Exception):
+    """Storage did not answer, or answered with a row whose signature does not verify. The call fails closed (503)."""
+
+
+class GrantSource(Protocol):
+    """Reads grants and applications. Never answers with a row older than what was committed when the call came in."""
+
+    def peek_application(self, application_key: str) -> KnownApplication | None | Missing:
+        """From memory, without IO beyond the freshness check. None: known not to exist. MISSING: ask `find_application`.
+
+        Raises:
+            SourceUnavailable: freshness could not be established.
+        """
+
+    async def find_application(self, application_key: str) -> KnownApplication | None:
+        """From storage. None: does not exist. Raises SourceUnavailable."""
+
+    def peek_grant(self, consumer_key_hash: bytes) -> Grant | None | Missing:
+        """As `peek_application`, for the SHA-256 of a consumer key (32 bytes)."""
+
+    async def find_grant(self, consumer_key_hash: bytes) -> Grant | None:
+        """From storage; a pending request answers as a Grant in state PENDING. None: does not exist. Raises SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSeen:
+    """One signed write, as replay admission sees it.
+
+    `signature_digest` is SHA-256 over (application key, consumer key, timestamp, signature);
+    `call_digest` is SHA-256 over (method, target, body, caller's address), length-prefixed.
+    `timestamp` is the signed one, Unix seconds.
+    """
+
+    signature_digest: bytes
+    call_digest: bytes
+    timestamp: int
+    strict: bool
+
+
+class ReplayMemory(Protocol):
+    """Remembers the signatures of writes for one node."""
+
+    async def admit(self, write: WriteSeen) -> bool:
+        """True exactly when the write may pass (design.md 4, replay). Raises SourceUnavailable when the memory does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Permitted calls of one credential under one rule, from one address, since the last report. `at` is Unix seconds."""
+
+    credential_id: int
+    rule: str
+    address: str
+    calls: int
+    at: int
+
+
+class UsageSink(Protocol):
+    """Best effort: what could not be delivered is dropped, never waited for."""
+
+    def note(self, credential_id: int, rule: str, address: str, at: int) -> None:
+        """One permitted call. Must not block and must not raise."""
