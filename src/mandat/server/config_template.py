@@ -1,0 +1,85 @@
+"""The commented configuration file that `mandat init` writes, and the one of a demo."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+TEMPLATE = """\
+# Mandat: configuration. Every key is explained in docs/reference/configuration.md.
+# Relative paths are relative to this file.
+
+# Where the gateway listens. Put a TLS front (nginx, Caddy, Envoy) before it when it faces the internet.
+listen = "127.0.0.1:8700"
+
+# Every address clients may have in mind when they sign a call: scheme://host[:port], without a path.
+public_urls = ["http://127.0.0.1:8700", "http://localhost:8700"]
+
+# Where customers meet the pages, when that is another address than the first of public_urls.
+# pages_url = "https://login.example.com"
+
+# The name shown on the pages.
+name = "Mandat"
+
+# Gateway processes: a number, or "auto" for one per processor.
+workers = "auto"
+
+# Proxies in front whose X-Forwarded-For, -Proto and -Host count. Empty: nobody's do.
+trusted_proxies = []
+
+# Folder of the databases; folder of the key files (back them up apart); folder of sockets.
+storage = "data"
+keys = "keys"
+run = "run"
+
+# One block for each API behind the gateway. Calls below `prefix` (without /1.0) go to `url`.
+# [[upstream]]
+# prefix = "/domain"
+# url = "http://127.0.0.1:8080"
+# audience = "domain-api"        # what the signed assertion names as its audience; the prefix when left out
+# encoded_slash = "refuse"       # or "opaque": %2F in a path reaches this API as sent
+# timeout_seconds = 30.0
+# describes = true               # it publishes /1.0/ and /1.0/SECTION.json; consent pages take their words from there
+
+[limits]
+timestamp_window_seconds = 180   # how far a signature's time may be off, either way (30 to 300)
+max_body_bytes = 1048576
+body_budget_bytes = 67108864     # all bodies being received at once, per gateway process
+pending_hours = 24               # how long a permission request waits for its answer
+
+[log]
+access = "log/access.jsonl"      # a file, "-" for standard output, or "off"
+level = "info"
+"""
+
+
+DEMO_TEMPLATE = """\
+# Written anew by each start of `mandat demo`.
+listen = "127.0.0.1:{port}"
+public_urls = {public_urls}
+name = "{name}"
+workers = 2
+storage = "data"
+keys = "keys"
+run = "run"
+
+[[upstream]]
+prefix = "/me"
+name = "sandbox"
+audience = "sandbox"
+url = "http://127.0.0.1:{sandbox_port}"
+
+[[upstream]]
+prefix = "/domain"
+name = "sandbox"
+audience = "sandbox"
+url = "http://127.0.0.1:{sandbox_port}"
+"""
+
+
+def demo_config(port: int, public_urls: Sequence[str]) -> str:
+    """The configuration of a demo whose gateway listens on loopback at `port`; `public_urls` come on top of its own."""
+    own = [f"{scheme}://{host}:{port}" for scheme in ("http", "https") for host in ("127.0.0.1", "localhost")]
+    urls = list(dict.fromkeys([*own, *(url.rstrip("/") for url in public_urls)]))
+    return DEMO_TEMPLATE.format(
+        port=port, sandbox_port=port + 2, public_urls=msgspec.json.encode(urls).decode(), name="Mandat demo"
+    )

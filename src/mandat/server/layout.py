@@ -1,0 +1,60 @@
+"""Where everything lies on disk: one place that knows the names."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mandat.server.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders of one installation. `run` holds sockets and the lock and may be emptied while nothing runs."""
+
+    data: Path
+    keys: Path
+    run: Path
+    access_log: Path | None
+
+    def authority_socket(self, generation: int) -> Path:
+        """Where the authority of this generation listens; a reload starts the next generation beside the old one."""
+        return self.run / f"authority.{generation}.sock"
+
+    def usage_socket(self, generation: int) -> Path:
+        """Where the authority takes the gateways' reports."""
+        return self.run / f"usage.{generation}.sock"
+
+    @property
+    def replay_socket(self) -> Path:
+        """Where the supervisor answers replay admission."""
+        return self.run / "replay.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one supervisor of this data."""
+        return self.data / "supervisor.lock"
+
+
+def layout_of(config: Config, config_file: Path) -> Layout:
+    """The layout that `config`, read from `config_file`, describes."""
+    base = config_file.resolve().parent
+    access = config.log.access
+    return Layout(
+        data=base / config.storage,
+        keys=base / config.keys,
+        run=_short_enough(base / config.run),
+        access_log=None if access in {"-", "off"} else base / access,
+    )
+
+
+_LONGEST_SOCKET_FOLDER = 80
+"""Linux allows 107 bytes for the path of a unix socket; the longest name in the folder needs 24."""
+
+
+def _short_enough(run: Path) -> Path:
+    if len(os.fsencode(run)) <= _LONGEST_SOCKET_FOLDER:
+        return run
+    mark = hashlib.sha256(os.fsencode(run)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"mandat-{os.getuid()}-{mark}"

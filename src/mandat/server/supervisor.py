@@ -1,0 +1,229 @@
+"""The supervisor: binds the listener, keeps the replay memory, starts the authority and the gateways, restarts what dies.
+
+SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listener is inherited,
+so no connection is lost (design.md 2). SIGTERM and SIGINT end everything. Page work and judging happen in the children only.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from mandat.enforcement.replay_keeper import ReplayMemory, serve_replay
+from mandat.server.children import Child, ChildSpec, start_child
+from mandat.server.config import Config, load_config
+from mandat.server.layout import Layout, layout_of
+from mandat.server.nature import clock
+from mandat.server.problems import Problem
+
+RESTART_FIRST_SECONDS = 0.1
+RESTART_LONGEST_SECONDS = 5.0
+"""A dead child is started again at once, then less and less eagerly while it keeps dying."""
+
+log = structlog.get_logger("supervisor")
+
+
+class Supervisor:
+    """All processes of one node. `extra` are further programs that run beside (the demo's sandbox and marketplace)."""
+
+    def __init__(self, config_file: Path, *, extra: Sequence[ChildSpec] = ()) -> None:
+        self._config_file = config_file
+        self._extra = extra
+        self._config = load_config(config_file)
+        self._layout = layout_of(self._config, config_file)
+        self._generation = 0
+        self._keepers: dict[asyncio.Task[None], tuple[str, int]] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self, *, on_ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Serves until SIGTERM or SIGINT.
+
+        Args:
+            on_ready: called once, when every process serves.
+
+        Raises:
+            Problem: the start failed (taken port, locked data, unwritable folder, a child's own reason).
+        """
+        _prepare_folders(self._layout)
+        lock = _lock_data(self._layout)
+        listener = _bind(self._config)
+        replay = await serve_replay(self._layout.replay_socket, ReplayMemory(started=clock(), clock=clock))
+        try:
+            self._watch_signals(listener)
+            beside = [self._keep(spec, generation=0) for spec in self._extra]
+            await self._start_generation(listener)
+            await asyncio.gather(*beside)
+            if on_ready is not None:
+                await on_ready()
+            log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
+            await self._stopping.wait()
+        finally:
+            listener.close()
+            await self._end(list(self._keepers))
+            replay.close()
+            lock.close()
+
+    def _watch_signals(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = loop.create_task(self._reload(listener))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+
+    async def _reload(self, listener: socket.socket) -> None:
+        try:
+            config = load_config(self._config_file)
+            if (config.listen, config.storage, config.keys, config.run) != (
+                self._config.listen,
+                self._config.storage,
+                self._config.keys,
+                self._config.run,
+            ):
+                raise Problem("listen, storage, keys and run cannot change while running; restart for that.")
+            old = [task for task, (_, generation) in self._keepers.items() if generation]
+            previous, self._config = self._config, config
+            try:
+                await self._start_generation(listener)
+            except Problem:
+                self._config = previous
+                raise
+            await self._end(old)
+            log.info("reloaded", generation=self._generation)
+        except Problem as problem:
+            log.error("reload refused, the running configuration stays", problem=problem.sentence)
+
+    async def _start_generation(self, listener: socket.socket) -> None:
+        self._generation += 1
+        generation = self._generation
+        common: dict[str, object] = {"config": str(self._config_file), "generation": generation}
+        await self._keep(ChildSpec("authority", "mandat.server.authority_process", common), generation=generation)
+        gateways = [
+            self._keep(
+                ChildSpec(
+                    f"gateway-{number}",
+                    "mandat.server.gateway_process",
+                    {**common, "listener_fd": listener.fileno(), "worker": number},
+                    (listener.fileno(),),
+                ),
+                generation=generation,
+            )
+            for number in range(worker_count(self._config))
+        ]
+        await asyncio.gather(*gateways)
+
+    async def _keep(self, spec: ChildSpec, *, generation: int) -> None:
+        """Starts a child and leaves a task behind that restarts it; raises Problem when the first start fails."""
+        child = await start_child(spec)
+        log.info("started", process=spec.name, pid=child.pid, generation=generation)
+        keeper = asyncio.get_running_loop().create_task(_keep_alive(child))
+        self._keepers[keeper] = (spec.name, generation)
+        keeper.add_done_callback(lambda task: self._keepers.pop(task, None))
+
+    async def _end(self, keepers: Sequence[asyncio.Task[None]]) -> None:
+        """Ends gateways first, so that running exchanges still find the authority and the other programs."""
+        gateways = [keeper for keeper in keepers if self._keepers[keeper][0].startswith("gateway")]
+        for group in (gateways, [keeper for keeper in keepers if keeper not in gateways]):
+            for keeper in group:
+                keeper.cancel()
+            await asyncio.gather(*group, return_exceptions=True)
+
+
+async def _keep_alive(child: Child) -> None:
+    """Restarts the child whenever it ends; on cancellation stops it."""
+    pause = RESTART_FIRST_SECONDS
+    try:
+        while True:
+            began = asyncio.get_running_loop().time()
+            status = await child.wait()
+            if asyncio.get_running_loop().time() - began > 10 * RESTART_LONGEST_SECONDS:
+                pause = RESTART_FIRST_SECONDS
+            log.error("process ended, starting it again", process=child.spec.name, pid=child.pid, status=status)
+            child = await _start_again(child.spec, pause)
+            pause = min(pause * 2, RESTART_LONGEST_SECONDS)
+    finally:
+        await child.stop()
+
+
+async def _start_again(spec: ChildSpec, pause: float) -> Child:
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            child = await start_child(spec)
+        except Problem as problem:
+            log.error("cannot start", process=spec.name, problem=problem.sentence)
+            pause = min(pause * 2, RESTART_LONGEST_SECONDS)
+        else:
+            log.info("started again", process=spec.name, pid=child.pid)
+            return child
+
+
+def worker_count(config: Config) -> int:
+    """How many gateways: as configured, or one per processor this process may use."""
+    if config.workers == "auto":
+        return len(os.sched_getaffinity(0))
+    return config.workers
+
+
+def _prepare_folders(layout: Layout) -> None:
+    for folder in (layout.data, layout.keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise Problem(f"The folder {folder} cannot be made ({fault.strerror}); choose one you may write to.") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Problem(f"The folder {folder} is not writable; give this user the right or choose another folder.")
+    owner = layout.run.stat()
+    if owner.st_uid != os.getuid():
+        raise Problem(f"The folder {layout.run} belongs to somebody else; set `run` to a folder of your own.")
+    layout.run.chmod(0o700)
+
+
+def _lock_data(layout: Layout) -> IO[str]:
+    lock = layout.lock.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise Problem(
+            f"Another supervisor serves the data in {layout.data}; stop it first, or use another `storage` folder."
+        ) from None
+    return lock
+
+
+def _bind(config: Config) -> socket.socket:
+    host, port = config.listen_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # SO_REUSEADDR only lets a restart follow at once; SO_REUSEPORT would lose connections on reload (design.md 2).
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError as fault:
+        listener.close()
+        raise Problem(
+            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it or set `listen` to another port."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+async def serve_until_stopped(
+    config_file: Path, *, extra: Sequence[ChildSpec] = (), on_ready: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Runs one supervisor; see `Supervisor.run`."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await Supervisor(config_file, extra=extra).run(on_ready=on_ready)

@@ -1,0 +1,45 @@
+"""Fixtures of the whole suite: the one running demo, and which tests share it."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.demo import Demo, start_demo
+
+DEBIAN_PROGRAMS = {"browser": "chromium"}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The whole system, started once per run the way a user starts it."""
+    running = start_demo(tmp_path_factory.mktemp("demo") / "data")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def debian_program() -> "DebianProgram":
+    """Gives the path of a Debian program, or skips the test loudly where it is not installed."""
+    return DebianProgram()
+
+
+class DebianProgram:
+    """Looks a program up once per test that needs it."""
+
+    def __call__(self, name: str) -> Path:
+        found = shutil.which(name)
+        if found is None:
+            pytest.skip(f"NOT TESTED: {name} is not installed on this machine")
+        return Path(found)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that use the running demo stay in one worker, so that one demo serves them all."""
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.demo)
+            item.add_marker(pytest.mark.xdist_group("demo"))

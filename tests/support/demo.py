@@ -1,0 +1,106 @@
+"""A whole demo as a child process, as a user starts it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mandat.client import Client
+from mandat.client.approval import approve
+from support.ports import free_ports
+from support.waiting import wait_for
+
+
+@dataclass
+class Demo:
+    """A running demo. `announcement` is its demo.json."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+    announcement: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        return str(self.announcement["endpoint"])
+
+    @property
+    def origin(self) -> str:
+        return self.endpoint.removesuffix("/1.0")
+
+    @property
+    def marketplace(self) -> str:
+        return str(self.announcement["marketplace"])
+
+    @property
+    def dns(self) -> tuple[str, int]:
+        host, _, port = str(self.announcement["dns"]).rpartition(":")
+        return host, int(port)
+
+    @property
+    def zone(self) -> str:
+        return str(self.announcement["zone"])
+
+    @property
+    def application_key(self) -> str:
+        return str(self.announcement["application"]["key"])
+
+    @property
+    def application_secret(self) -> str:
+        return str(self.announcement["application"]["secret"])
+
+    def person(self, role: str, number: int = 0) -> dict[str, str]:
+        """The `number`-th account of that role: login, password, account, role."""
+        return [account for account in self.announcement["accounts"] if account["role"] == role][number]
+
+    def client(self, consumer_key: str | None = None, **options: Any) -> Client:
+        """The SDK with the ready-made application."""
+        return Client(
+            endpoint=self.endpoint,
+            application_key=self.application_key,
+            application_secret=self.application_secret,
+            consumer_key=consumer_key,
+            **options,
+        )
+
+    def grant(self, rules: list[tuple[str, str]], *, customer: int = 0, **options: Any) -> str:
+        """A consumer key for `rules` that the customer confirmed as a browser would."""
+        person = self.person("customer", customer)
+        pending = self.client().request_permission(rules, **options)
+        approve(pending.validation_url, login=person["login"], password=person["password"])
+        return pending.consumer_key
+
+    def stop(self) -> int:
+        """Ends it as Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+
+def start_demo(folder: Path, port: int | None = None, *arguments: str) -> Demo:
+    """Starts `mandat demo` and waits for its demo.json."""
+    first = free_ports(4) if port is None else port
+    log = (folder.parent / f"{folder.name}.log").open("ab")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mandat.cli.main", "demo", "--data", str(folder), "--port", str(first), *arguments],
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    demo = Demo(folder=folder, port=first, process=process)
+
+    def ready() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"the demo ended with {process.returncode}: {Path(log.name).read_text()[-3000:]}")
+        return (folder / "demo.json").exists()
+
+    try:
+        wait_for(ready, what="demo.json", seconds=90)
+    except BaseException:
+        process.kill()
+        raise
+    demo.announcement = json.loads((folder / "demo.json").read_text())
+    return demo
