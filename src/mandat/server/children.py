@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from mandat.server.problems import Problem
 
 READY_SECONDS = 60.0
-"""A cold start of the slowest child (imports without bytecode, first migrations) takes about 5 s; the rest is for busy machines."""
+"""A cold start of the slowest child (first migrations) takes about 5 s; the rest is for busy machines."""
 
 STOP_SECONDS = 8.0
 """A gateway gives running exchanges 5 s (design.md 8); after this bound a child is killed."""
@@ -89,7 +89,9 @@ async def start_child(spec: ChildSpec) -> Child:
         line = await asyncio.wait_for(_read_line(read_end), READY_SECONDS)
     except TimeoutError:
         await child.stop()
-        raise Problem(f"The {spec.name} process was not ready within {READY_SECONDS:.0f} s; see its log above.") from None
+        raise Problem(
+            f"The {spec.name} process was not ready within {READY_SECONDS:.0f} s; see its log above."
+        ) from None
     except asyncio.CancelledError:
         await child.stop()
         raise

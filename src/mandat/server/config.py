@@ -1,6 +1,7 @@
 """The configuration file: what can be set, what holds when nothing is set, and how mistakes are named.
 
-TOML, read once per start or reload. Every key but `public_urls` has a default; every key has a heading in docs/reference/configuration.md (a test compares the two). Relative paths are relative to the file.
+TOML, read once per start or reload. Every key but `public_urls` has a default; every key has a heading in
+docs/reference/configuration.md (a test compares the two). Relative paths are relative to the file.
 """
 
 import difflib
@@ -114,7 +115,7 @@ def _check_values(config: Config) -> None:
     except ValueError:
         raise Problem(f'listen = "{config.listen}" is not HOST:PORT; write for example "127.0.0.1:8700".') from None
     if not config.public_urls:
-        raise Problem("public_urls is empty; list the addresses clients use, for example [\"https://api.example.com\"].")
+        raise Problem('public_urls is empty; list the addresses clients use, for example ["https://api.example.com"].')
     for url in (*config.public_urls, *([config.pages_url] if config.pages_url else [])):
         _check_origin(url)
     for block in config.trusted_proxies:
@@ -124,12 +125,16 @@ def _check_values(config: Config) -> None:
             raise Problem(f'trusted_proxies has "{block}", which is no address or network in CIDR form.') from None
     if isinstance(config.workers, int) and not 1 <= config.workers <= 256:
         raise Problem(f'workers = {config.workers} is out of range; use 1 to 256 or "auto".')
-    if not 30 <= config.limits.timestamp_window_seconds <= 300:
-        raise Problem("limits.timestamp_window_seconds must lie between 30 and 300.")
-    for name in config.limits.__struct_fields__:
-        if getattr(config.limits, name) <= 0:
-            raise Problem(f"limits.{name} must be greater than 0.")
+    _check_limits(config.limits)
     _check_upstreams(config)
+
+
+def _check_limits(limits: LimitsConfig) -> None:
+    if not 30 <= limits.timestamp_window_seconds <= 300:
+        raise Problem("limits.timestamp_window_seconds must lie between 30 and 300.")
+    for name in limits.__struct_fields__:
+        if getattr(limits, name) <= 0:
+            raise Problem(f"limits.{name} must be greater than 0.")
 
 
 def _check_origin(url: str) -> None:

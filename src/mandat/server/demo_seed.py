@@ -36,7 +36,7 @@ async def seed_demo(places: DemoPlaces) -> None:
             if role is Role.DEVELOPER:
                 application = await _application(admin, user)
     first, second = accounts[0]["account"], accounts[1]["account"]
-    zones = {zone: first for zone in FIRST_CUSTOMER_ZONES} | {zone: second for zone in SECOND_CUSTOMER_ZONES}
+    zones = dict.fromkeys(FIRST_CUSTOMER_ZONES, first) | dict.fromkeys(SECOND_CUSTOMER_ZONES, second)
     seed_sandbox(places.folder / "sandbox", accounts=[first, second], zones=zones)
     write_private(places.seed_file, json.dumps({"accounts": accounts, "application": application}, indent=2) + "\n")
 

@@ -1,7 +1,8 @@
-"""The supervisor: binds the listener, keeps the replay memory, starts the authority and the gateways, restarts what dies.
+"""The supervisor: binds the listener, keeps the replay memory, starts authority and gateways, restarts what dies.
 
-SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listener is inherited,
-so no connection is lost (design.md 2). SIGTERM and SIGINT end everything. Page work and judging happen in the children only.
+SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listener is
+inherited, so no connection is lost (design.md 2). SIGTERM and SIGINT end everything. Page work and judging happen in
+the children only.
 """
 
 import asyncio
@@ -182,7 +183,9 @@ def _prepare_folders(layout: Layout) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
-            raise Problem(f"The folder {folder} cannot be made ({fault.strerror}); choose one you may write to.") from None
+            raise Problem(
+                f"The folder {folder} cannot be made ({fault.strerror}); choose one you may write to."
+            ) from None
         if not os.access(folder, os.W_OK | os.X_OK):
             raise Problem(f"The folder {folder} is not writable; give this user the right or choose another folder.")
     owner = layout.run.stat()

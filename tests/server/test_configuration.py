@@ -1,0 +1,72 @@
+"""The configuration file: what is refused, and that the documentation knows every key."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mandat.server.config import Config, LimitsConfig, LogConfig, UpstreamConfig, load_config
+from mandat.server.config_template import TEMPLATE, demo_config
+from mandat.server.problems import Problem
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
+GOOD = 'public_urls = ["http://127.0.0.1:8700"]\n'
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "mandat.toml"
+    file.write_text(text)
+    return file
+
+
+def test_the_template_is_a_valid_configuration(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, TEMPLATE)).listen_address == ("127.0.0.1", 8700)
+
+
+def test_a_demo_lists_both_loopback_names_and_what_was_asked_for(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, demo_config(9000, ["https://eu.api.ovh.com/"])))
+    assert config.public_urls[0] == "http://127.0.0.1:9000"
+    assert {"http://localhost:9000", "https://eu.api.ovh.com"} < set(config.public_urls)
+    assert {upstream.url for upstream in config.upstream} == {"http://127.0.0.1:9002"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("lisen = 1\n" + GOOD, "nearest known key is listen"),
+        (GOOD + "[limits]\nmax_body_byte = 1\n", "limits.max_body_bytes"),
+        (GOOD + '[[upstream]]\nprefx = "/a"\nurl = "http://h"\n', r"upstream\[0\].prefix"),
+        (GOOD + 'workers = "many"\n', "workers"),
+        (GOOD + "workers = 0\n", "1 to 256"),
+        (GOOD + 'listen = "nowhere"\n', "HOST:PORT"),
+        (GOOD + 'listen = "127.0.0.1:99999"\n', "HOST:PORT"),
+        ("name = 'x'\n", "public_urls is empty"),
+        ('public_urls = ["ftp://host"]\n', "scheme://host"),
+        ('public_urls = ["https://host/1.0"]\n', "without a path"),
+        (GOOD + 'trusted_proxies = ["10.0.0.0/99"]\n', "trusted_proxies"),
+        (GOOD + "[limits]\ntimestamp_window_seconds = 10\n", "between 30 and 300"),
+        (GOOD + "[limits]\nmax_body_bytes = 0\n", "max_body_bytes must be greater than 0"),
+        (GOOD + '[[upstream]]\nprefix = "/me/api"\nurl = "http://h"\n', "taken already"),
+        (GOOD + '[[upstream]]\nprefix = "domain"\nurl = "http://h"\n', 'must begin with "/"'),
+        (GOOD + '[[upstream]]\nprefix = "/domain"\nurl = "https://h/x"\n', "http://host"),
+        (GOOD + '[[upstream]]\nprefix = "/a"\nurl = "http://h"\nencoded_slash = "maybe"\n', "encoded_slash"),
+        ("this is not toml", "cannot be read"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_do(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(Problem, match=says):
+        load_config(write(tmp_path, text))
+
+
+def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="mandat init"):
+        load_config(tmp_path / "none.toml")
+
+
+def test_every_key_has_a_heading_in_the_reference_and_every_heading_is_a_key() -> None:
+    keys = {field.name for field in msgspec.structs.fields(Config)} - {"limits", "log", "upstream"}
+    for section, kind in (("limits", LimitsConfig), ("log", LogConfig), ("upstream", UpstreamConfig)):
+        keys |= {f"{section}.{field.name}" for field in msgspec.structs.fields(kind)}
+    headings = re.findall(r"^#{2,3} ([a-z_.]+)$", REFERENCE.read_text(), flags=re.MULTILINE)
+    assert set(headings) == keys
