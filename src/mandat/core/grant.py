@@ -5,12 +5,12 @@ enforcement verifies that signature when it loads the row and never trusts the c
 """
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 
 from mandat.core.credential import CredentialState
 from mandat.core.rules import RuleSet
+from mandat.protocol.networks import Network
 
-Network = IPv4Network | IPv6Network
+__all__ = ["Grant", "KnownApplication", "Network"]
 
 
 @dataclass(frozen=True, slots=True)

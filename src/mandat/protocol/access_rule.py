@@ -9,6 +9,13 @@ from dataclasses import dataclass
 RULE_METHODS = ("GET", "POST", "PUT", "DELETE")
 """The four methods a rule may name (OVH's `auth.HTTPMethodEnum`; there is no PATCH in version 1)."""
 
+MAX_RULES = 256
+"""Rules in one permission request (design.md 5): more than any known client asks for, few enough to read on a page."""
+MAX_RULE_PATH_CHARACTERS = 2_048
+"""A longer pattern could match no target, whose path ends there."""
+MAX_RULE_STARS = 8
+"""Bounds the work of one match; no known client uses more than three."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class AccessRule:

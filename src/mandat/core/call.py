@@ -1,0 +1,128 @@
+"""What goes into a decision and what comes out. Values only; the order of the checks is in `mandat.core.decision`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from mandat.core.grant import Grant, KnownApplication
+from mandat.protocol.access_rule import AccessRule
+from mandat.protocol.refusals import Reason
+from mandat.protocol.strict_json import JsonFault
+from mandat.protocol.target import CanonicalTarget
+
+RULE_FREE: Final = frozenset({("GET", "/auth/currentCredential"), ("GET", "/auth/details"), ("POST", "/auth/logout")})
+"""Calls that any valid credential may make without a rule (wire.md 0.7, 13.10)."""
+
+
+class CallHead(NamedTuple):
+    """A call as it came in, before anything about it is known to be true.
+
+    Attributes:
+        method: as received.
+        target: the raw request target.
+        headers: (name in lower case, value without surrounding blanks), in order, repeated ones repeated.
+        address: the caller's address as text, found by the door (trusted proxies are its business).
+        base_urls: what the client may have signed in front of the target, `scheme://host[:port]` each, the likely one first.
+    """
+
+    method: bytes
+    target: bytes
+    headers: Sequence[tuple[bytes, bytes]]
+    address: str
+    base_urls: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator decides about every call.
+
+    Attributes:
+        window_seconds: how far a timestamp may be from our clock, either way; 30 to 300.
+        max_body_bytes: the largest signed body.
+        opaque_prefixes: paths below the version (`/ip`) whose upstream reads `%2F` as part of a segment; elsewhere a target with
+            an encoded slash is refused. A prefix covers itself and what follows it after a slash.
+        rule_free: (method, path below the version) that need a valid credential but no rule.
+
+    Raises:
+        ValueError: `window_seconds` or `max_body_bytes` out of range.
+    """
+
+    window_seconds: int = 180
+    max_body_bytes: int = 1_048_576
+    opaque_prefixes: tuple[str, ...] = ()
+    rule_free: frozenset[tuple[str, str]] = RULE_FREE
+
+    def __post_init__(self) -> None:
+        if not 30 <= self.window_seconds <= 300:
+            raise ValueError("window_seconds must be 30 to 300")
+        if self.max_body_bytes < 0:
+            raise ValueError("max_body_bytes must not be negative")
+
+
+class SignedCall(NamedTuple):
+    """The four values that make a call unrepeatable, as received; their formats were checked."""
+
+    application_key: bytes
+    consumer_key: bytes
+    timestamp: bytes
+    signature: bytes
+
+
+class Permit(NamedTuple):
+    """The call may pass: it is authentic, its credential is valid, and `rule` covers it.
+
+    Not checked yet: replay (for writes) and quota, which need memory. `rule` is None for the calls that need none.
+    Only `target.raw`, `method` and `body` may be forwarded: they are what was judged.
+    """
+
+    application: KnownApplication
+    grant: Grant
+    rule: AccessRule | None
+    target: CanonicalTarget
+    method: str
+    body: bytes
+    call: SignedCall
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The call is refused. `details` is flat text to text for the caller; `message` replaces the reason's own."""
+
+    reason: Reason
+    details: dict[str, str] = field(default_factory=dict)
+    message: str | None = None
+
+
+Decision = Permit | Deny
+
+
+class NeedAddressBudget(NamedTuple):
+    """Has the caller's address failures left? Supply True to go on; anything else refuses."""
+
+
+class NeedApplication(NamedTuple):
+    """Supply the KnownApplication with this key, or None."""
+
+    key: str
+
+
+class NeedGrant(NamedTuple):
+    """Supply the Grant whose consumer key has this SHA-256, or None."""
+
+    consumer_key_hash: bytes
+
+
+class NeedBody(NamedTuple):
+    """Supply the whole body (empty when there is none), or why it could not be read: a Reason such as BODY_TOO_LARGE."""
+
+    max_bytes: int
+
+
+class NeedJsonCheck(NamedTuple):
+    """Supply `strict_json.check_json(body) or True`, found in a thread: the body is too long to parse on the loop."""
+
+    body: bytes
+
+
+Need = NeedAddressBudget | NeedApplication | NeedGrant | NeedBody | NeedJsonCheck
+Supply = bool | KnownApplication | Grant | bytes | Reason | JsonFault | None
