@@ -113,11 +113,25 @@ class LastUse:
     calls: int
 
 
+class AuditEvent(StrEnum):
+    """What an account's history tells. The values are stored and never change once released; docs/reference/audit.md."""
+
+    APPLICATION_REGISTERED = "application.registered"
+    APPLICATION_SUSPENDED = "application.suspended"
+    APPLICATION_RESUMED = "application.resumed"
+    APPLICATION_DELETED = "application.deleted"
+    CREDENTIAL_CONFIRMED = "credential.confirmed"
+    CREDENTIAL_REFUSED = "credential.refused"
+    CREDENTIAL_REVOKED = "credential.revoked"
+    CREDENTIAL_LOGGED_OUT = "credential.logged_out"
+    CREDENTIAL_NETWORKS_CHANGED = "credential.networks_changed"
+
+
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One line of an account's history. `details` is flat text to text and never holds a secret.
 
-    `event` is a word of the closed list in docs/reference/audit.md, such as "credential.confirmed".
+    `event` is an `AuditEvent` when written here; text when read back, so that old rows stay readable.
     `actor` says who did it: "user:LOGIN", "application:KEY", "operator", "system".
     """
 
@@ -128,3 +142,8 @@ class AuditEntry:
     address: str
     subject: str
     details: dict[str, str]
+
+
+def is_usable(application: Application) -> bool:
+    """May this application ask for rights and be granted them? Suspended ones may not."""
+    return application.status in {ApplicationStatus.ACTIVE, ApplicationStatus.TRUSTED}

@@ -1,0 +1,311 @@
+"""Who is at the browser: accounts, passwords, sessions, and how often somebody may guess.
+
+Decides: what a login and a password may look like, when a session is over, when an address or a login has to wait.
+Leaves to others: Argon2 (`Passwords`), cookies and forms (`web.pages`), what a visitor may do (the other flows).
+Source: threats.md 3.6; the figures in `LoginPolicy` are ours and can be configured.
+"""
+
+import asyncio
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from mandat.authority.fault import Fault
+from mandat.authority.interfaces import Clock, Entropy, LoginAttempts, LoginTaken, Passwords, SessionStore, UserStore
+from mandat.authority.values import Role, Session, User
+from mandat.protocol.keys import key_hash, make_key
+from mandat.protocol.refusals import Reason
+
+PASSWORD_MIN_BYTES = 8
+PASSWORD_MAX_BYTES = 1024
+"""Long enough for any passphrase; more would only buy hashing time (threats.md 3.6)."""
+SESSION_TOKEN_LENGTH = 64
+TOUCH_SECONDS = 60
+"""`last_seen` is written at most once a minute: a page view must not cost a durable write each time."""
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]{1,62})[A-Za-z0-9]")
+_SESSION_TOKEN = re.compile(r"[A-Za-z0-9]{64}")
+_WRONG = "This login and password do not belong together"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPolicy:
+    """How long sessions live and how often logging in may fail.
+
+    Failures are counted over `window_seconds`, per login and per address; sign-ups count for the address too, because
+    each costs a password hash. `waiting` bounds how many passwords are being checked or waiting for it at once.
+    """
+
+    idle_seconds: int = 1800
+    absolute_seconds: int = 43200
+    window_seconds: int = 300
+    failures_per_login: int = 10
+    failures_per_address: int = 100
+    waiting: int = 32
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """Somebody has logged in. `token` goes into the cookie and is stored nowhere."""
+
+    token: str
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The user behind a valid session."""
+
+    user: User
+    session: Session
+
+    @property
+    def actor(self) -> str:
+        """How the audit names him."""
+        return f"user:{self.user.login}"
+
+
+class Login:
+    """Sign-up, log-in, sessions and passwords."""
+
+    def __init__(
+        self,
+        users: UserStore,
+        sessions: SessionStore,
+        *,
+        attempts: LoginAttempts,
+        passwords: Passwords,
+        clock: Clock,
+        entropy: Entropy,
+        policy: LoginPolicy | None = None,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._attempts = attempts
+        self._passwords = passwords
+        self._clock = clock
+        self._entropy = entropy
+        self._policy = policy or LoginPolicy()
+        self._admission = asyncio.Lock()
+        self._waiting = 0
+
+    async def sign_up(
+        self,
+        login: str,
+        password: str,
+        *,
+        role: Role = Role.CUSTOMER,
+        address: str,
+        account: str | None = None,
+        throttled: bool = True,
+    ) -> User | Fault:
+        """Creates a user.
+
+        Args:
+            login: 3 to 64 letters, digits and `. _ @ + -`, beginning and ending with a letter or digit.
+            password: 8 to 1,024 bytes of UTF-8.
+            role: pages offer CUSTOMER and DEVELOPER only; who may make an OPERATOR is the caller's business.
+            address: the caller's.
+            account: the provider's account id to join; None opens a new account.
+            throttled: False for the operator's own tools, which may create many from one place.
+        """
+        fault = login_fault(login) or password_fault(password)
+        if fault is not None:
+            return fault
+        if throttled:
+            fault = await self._admit("", address)
+            if fault is not None:
+                return fault
+        if self._waiting >= self._policy.waiting:
+            return _busy()
+        added = await self._users.add_user(
+            login=login,
+            account=account or self._new_account(),
+            role=role,
+            password_hash=await self._hash(password),
+            at=self._now(),
+            address=address,
+        )
+        if isinstance(added, LoginTaken):
+            return Fault(Reason.CONFLICT, "This login is taken; choose another one", "login")
+        return added
+
+    async def log_in(self, login: str, password: str, *, address: str) -> OpenedSession | Fault:
+        """Opens a session with a new token. The fault does not tell a wrong password from an unknown login."""
+        known_shape = login_fault(login) is None
+        throttle_key = login.lower() if known_shape else ""
+        fault = await self._admit(throttle_key, address)
+        if fault is not None:
+            return fault
+        if self._waiting >= self._policy.waiting:
+            return _busy()
+        user = await self._users.find_user(login) if known_shape else None
+        if not await self._is_password_of(user, password) or user is None:
+            return Fault(Reason.FORBIDDEN, _WRONG)
+        await self._attempts.forget_failures(login=throttle_key)
+        return await self._open_session(user, address)
+
+    async def find_visitor(self, session_token: str) -> Visitor | None:
+        """The visitor with that session, or None when there is none, it is too old, or the user was closed."""
+        if _SESSION_TOKEN.fullmatch(session_token) is None:
+            return None
+        session = await self._sessions.find_session(key_hash(session_token))
+        now = self._now()
+        if session is None or not self._is_alive(session, now):
+            return None
+        user = await self._users.find_user_by_id(session.user_id)
+        if user is None or user.closed:
+            return None
+        if now - session.last_seen >= TOUCH_SECONDS:
+            await self._sessions.touch_session(session.token_hash, at=now)
+        return Visitor(user=user, session=session)
+
+    async def log_out(self, session_token: str) -> None:
+        """Ends that session; an unknown one is no fault."""
+        if _SESSION_TOKEN.fullmatch(session_token) is not None:
+            await self._sessions.end_session(key_hash(session_token))
+
+    async def log_out_everywhere(self, visitor: Visitor) -> int:
+        """Ends every session of the visitor, this one too. Answers how many."""
+        return await self._sessions.end_sessions_of(visitor.user.id)
+
+    async def change_password(self, visitor: Visitor, *, old: str, new: str, address: str) -> Fault | None:
+        """Sets a new password and ends the visitor's other sessions."""
+        fault = password_fault(new, field="new")
+        if fault is None:
+            fault = await self._admit(visitor.user.login.lower(), address)
+        if fault is None and self._waiting >= self._policy.waiting:
+            fault = _busy()
+        if fault is not None:
+            return fault
+        if not await self._is_password_of(visitor.user, old):
+            return Fault(Reason.FORBIDDEN, "This is not your current password", "old")
+        await self._attempts.forget_failures(login=visitor.user.login.lower())
+        await self._users.set_password(visitor.user.id, await self._hash(new), at=self._now())
+        await self._sessions.end_sessions_of(visitor.user.id, except_token_hash=visitor.session.token_hash)
+        return None
+
+    async def close_account(self, account: str) -> bool:
+        """Closes every user of the account and ends their sessions. False when there is none.
+
+        Delegations of the account are not touched here: see `Authority.close_account`.
+        """
+        return await self._users.close_account(account, at=self._now())
+
+    async def prune(self) -> None:
+        """Forgets sessions and failures that no longer count."""
+        now = self._now()
+        policy = self._policy
+        await self._sessions.prune_sessions(
+            idle_before=now - policy.idle_seconds, created_before=now - policy.absolute_seconds
+        )
+        await self._attempts.prune_failures(before=now - policy.window_seconds)
+
+    async def _open_session(self, user: User, address: str) -> OpenedSession | Fault:
+        token = make_key(self._entropy, SESSION_TOKEN_LENGTH)
+        now = self._now()
+        session = Session(token_hash=key_hash(token), user_id=user.id, created=now, last_seen=now, address=address)
+        await self._sessions.add_session(session)
+        # Somebody may have changed the password, or closed the account, while the old one was being checked: their
+        # ending of sessions would then have missed this one.
+        current = await self._users.find_user_by_id(user.id)
+        if current is None or current.closed or current.password_hash != user.password_hash:
+            await self._sessions.end_session(session.token_hash)
+            return Fault(Reason.FORBIDDEN, _WRONG)
+        return OpenedSession(token=token, user=current)
+
+    async def _admit(self, throttle_key: str, address: str) -> Fault | None:
+        """Counts this try as a failure until it has succeeded, so that a burst cannot pass before the first one failed."""
+        async with self._admission:
+            now = self._now()
+            if await self._is_exhausted(throttle_key, address, since=now - self._policy.window_seconds):
+                seconds = await self._seconds_to_wait(throttle_key, address, now)
+                message = f"Too many tries; wait {seconds} second{'s' if seconds != 1 else ''} and try again"
+                return Fault(Reason.TOO_MANY_FAILURES, message, retry_after_seconds=seconds)
+            await self._attempts.note_failure(login=throttle_key, address=address, at=now)
+        return None
+
+    async def _is_exhausted(self, throttle_key: str, address: str, *, since: int) -> bool:
+        of_login, of_address = await self._attempts.failures_since(login=throttle_key, address=address, since=since)
+        # Without a login only the address counts: the empty key is shared by everybody.
+        too_many_for_login = throttle_key != "" and of_login >= self._policy.failures_per_login
+        return too_many_for_login or of_address >= self._policy.failures_per_address
+
+    async def _seconds_to_wait(self, throttle_key: str, address: str, now: int) -> int:
+        """The smallest wait after which enough failures have left the window (they only get fewer: bisection)."""
+        window = self._policy.window_seconds
+        low, high = 1, window + 1
+        while low < high:
+            middle = (low + high) // 2
+            if await self._is_exhausted(throttle_key, address, since=now + middle - window):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    async def _is_password_of(self, user: User | None, password: str) -> bool:
+        """Spends the same time for an unknown user, a closed one and an impossible password."""
+        usable = user is not None and not user.closed and password_fault(password) is None
+        stored = user.password_hash if user is not None and usable else None
+        self._waiting += 1
+        try:
+            return await self._passwords.verify(stored, _composed(password) if usable else "")
+        finally:
+            self._waiting -= 1
+
+    async def _hash(self, password: str) -> str:
+        self._waiting += 1
+        try:
+            return await self._passwords.hash(_composed(password))
+        finally:
+            self._waiting -= 1
+
+    def _is_alive(self, session: Session, now: int) -> bool:
+        return (
+            now - session.last_seen < self._policy.idle_seconds
+            and now - session.created < self._policy.absolute_seconds
+        )
+
+    def _new_account(self) -> str:
+        """In the style of OVH's customer codes: two letters, digits, and where it is from."""
+        number = int.from_bytes(self._entropy(8), "big")
+        letters = "".join(chr(ord("a") + (number // 26**place) % 26) for place in range(2))
+        return f"{letters}{(number // 26**2) % 10**12:012d}-mandat"
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def login_fault(login: str) -> Fault | None:
+    """Why `login` cannot be one, or None. Only ASCII: two logins must never look alike."""
+    if _LOGIN.fullmatch(login) is not None:
+        return None
+    message = (
+        "A login has 3 to 64 characters: letters, digits and . _ @ + -, and begins and ends with a letter or a digit"
+    )
+    return Fault(Reason.BAD_PARAMETER, message, "login")
+
+
+def password_fault(password: str, *, field: str = "password") -> Fault | None:
+    """Why `password` cannot be one, or None."""
+    if len(password) > PASSWORD_MAX_BYTES * 4:  # before normalising, which costs time by length
+        return Fault(Reason.BAD_PARAMETER, f"A password has at most {PASSWORD_MAX_BYTES} bytes", field)
+    try:
+        size = len(_composed(password).encode("utf-8"))
+    except UnicodeEncodeError:
+        return Fault(Reason.BAD_PARAMETER, "This password holds a character that cannot be encoded", field)
+    if size < PASSWORD_MIN_BYTES:
+        return Fault(Reason.BAD_PARAMETER, f"A password has at least {PASSWORD_MIN_BYTES} characters", field)
+    if size > PASSWORD_MAX_BYTES:
+        return Fault(Reason.BAD_PARAMETER, f"A password has at most {PASSWORD_MAX_BYTES} bytes", field)
+    return None
+
+
+def _composed(password: str) -> str:
+    """The NFC form: the same password typed on another system may arrive decomposed."""
+    return unicodedata.normalize("NFC", password)
+
+
+def _busy() -> Fault:
+    message = "Too many passwords are being checked right now; try again in a few seconds"
+    return Fault(Reason.TOO_MANY_FAILURES, message, retry_after_seconds=5)

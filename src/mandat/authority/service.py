@@ -1,0 +1,117 @@
+"""All flows in one place: what pages, the API and the command line are given. Wiring only; no rule lives here."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mandat.authority.applications import Applications
+from mandat.authority.catalogue import Catalogue
+from mandat.authority.consent import Consent
+from mandat.authority.delegations import Delegations
+from mandat.authority.interfaces import (
+    ApplicationStore,
+    Clock,
+    CredentialStore,
+    Entropy,
+    LoginAttempts,
+    Passwords,
+    RequestStore,
+    SessionStore,
+    UsageReader,
+    UserStore,
+)
+from mandat.authority.login import Login, LoginPolicy
+from mandat.authority.permission import PermissionDesk, RequestPolicy
+from mandat.authority.registration import Registration
+
+
+class Stores(Protocol):
+    """What a storage back end offers to the authority."""
+
+    @property
+    def users(self) -> UserStore: ...
+    @property
+    def sessions(self) -> SessionStore: ...
+    @property
+    def applications(self) -> ApplicationStore: ...
+    @property
+    def requests(self) -> RequestStore: ...
+    @property
+    def credentials(self) -> CredentialStore: ...
+    @property
+    def usage(self) -> UsageReader: ...
+    @property
+    def login_attempts(self) -> LoginAttempts: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The flows, and the time they go by."""
+
+    login: Login
+    registration: Registration
+    permission: PermissionDesk
+    consent: Consent
+    delegations: Delegations
+    applications: Applications
+    catalogue: Catalogue
+    clock: Clock
+
+    async def close_account(self, account: str, *, actor: str, address: str) -> bool:
+        """Takes back all the account's delegations, suspends its applications and closes its users.
+
+        False when there is no open user of that account. What was ended before a failure stays ended; call again.
+        """
+        await self.delegations.revoke_all(account, actor=actor, address=address)
+        for application in await self.applications.list_applications(account):
+            await self.applications.suspend(account, application.id, actor=actor, address=address)
+        return await self.login.close_account(account)
+
+    async def prune(self) -> None:
+        """Forgets what no longer counts: old sessions, failed logins, requests that expired long ago."""
+        await self.login.prune()
+        await self.permission.prune()
+
+
+def make_authority(
+    stores: Stores,
+    *,
+    passwords: Passwords,
+    catalogue: Catalogue,
+    clock: Clock,
+    entropy: Entropy,
+    login_policy: LoginPolicy | None = None,
+    request_policy: RequestPolicy | None = None,
+) -> Authority:
+    """Puts the flows together over one storage."""
+    return Authority(
+        login=Login(
+            stores.users,
+            stores.sessions,
+            attempts=stores.login_attempts,
+            passwords=passwords,
+            clock=clock,
+            entropy=entropy,
+            policy=login_policy,
+        ),
+        registration=Registration(stores.applications, clock=clock, entropy=entropy),
+        permission=PermissionDesk(
+            stores.applications, stores.requests, clock=clock, entropy=entropy, policy=request_policy
+        ),
+        consent=Consent(
+            stores.applications,
+            stores.requests,
+            credentials=stores.credentials,
+            catalogue=catalogue,
+            clock=clock,
+        ),
+        delegations=Delegations(
+            stores.applications,
+            stores.credentials,
+            usage=stores.usage,
+            catalogue=catalogue,
+            clock=clock,
+        ),
+        applications=Applications(stores.applications, stores.credentials, clock=clock),
+        catalogue=catalogue,
+        clock=clock,
+    )
