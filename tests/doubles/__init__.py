@@ -1,0 +1,1 @@
+"""Stand-ins that implement our interfaces, in memory."""
