@@ -22,7 +22,8 @@ class CallHead(NamedTuple):
         target: the raw request target.
         headers: (name in lower case, value without surrounding blanks), in order, repeated ones repeated.
         address: the caller's address as text, found by the door (trusted proxies are its business).
-        base_urls: what the client may have signed in front of the target, `scheme://host[:port]` each, the likely one first.
+        base_urls: what the client may have signed in front of the target, `scheme://host[:port]` each, the likely one
+            first.
     """
 
     method: bytes
@@ -39,8 +40,8 @@ class Policy:
     Attributes:
         window_seconds: how far a timestamp may be from our clock, either way; 30 to 300.
         max_body_bytes: the largest signed body.
-        opaque_prefixes: paths below the version (`/ip`) whose upstream reads `%2F` as part of a segment; elsewhere a target with
-            an encoded slash is refused. A prefix covers itself and what follows it after a slash.
+        opaque_prefixes: paths below the version (`/ip`) whose upstream reads `%2F` as part of a segment; elsewhere a
+            target with an encoded slash is refused. A prefix covers itself and what follows it after a slash.
         rule_free: (method, path below the version) that need a valid credential but no rule.
 
     Raises:
@@ -113,7 +114,7 @@ class NeedGrant(NamedTuple):
 
 
 class NeedBody(NamedTuple):
-    """Supply the whole body (empty when there is none), or why it could not be read: a Reason such as BODY_TOO_LARGE."""
+    """Supply the whole body (empty when there is none), or the Reason why not: BODY_TOO_LARGE, NO_BUFFER_LEFT."""
 
     max_bytes: int
 

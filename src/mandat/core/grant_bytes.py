@@ -1,8 +1,9 @@
 """What exactly the authority signs when it writes a row, as bytes that can be read in one way only.
 
-Each kind of row starts with a text of its own, so that no signature can be moved to another kind. Every field is preceded by
-its length, lists by their number of items, and an absent value is not the empty one. Two different rows never give the same
-bytes. Fields are only ever appended, never reordered: each change of this list needs a new opening text. Source: design.md 6.
+Each kind of row starts with a text of its own, so that no signature can be moved to another kind. Every field is
+preceded by its length, lists by their number of items, and an absent value is not the empty one. Two different rows
+never give the same bytes. Fields are only ever appended, never reordered: each change of this list needs a new opening
+text. Source: design.md 6.
 """
 
 from collections.abc import Sequence
@@ -51,7 +52,10 @@ def application_bytes(
     sealed_secrets: Sequence[bytes],
     version: int,
 ) -> bytes:
-    """The bytes to sign for an application's row. Secrets enter in their sealed form; `owner` is the developer's account."""
+    """The bytes to sign for an application's row.
+
+    Secrets enter in their sealed form; `owner` is the developer's account.
+    """
     return _joined(
         _field(_APPLICATION),
         _number(version),

@@ -1,7 +1,8 @@
 """Text with stars: when it matches, and when two such texts are about the same thing.
 
-`*` stands for any run of characters, the empty one and `/` included. There is nothing else: no `?`, no classes, no regular
-expressions. Everything here is linear in the text, whatever the pattern (threats.md 3.3 has the figures of the rejected ways).
+`*` stands for any run of characters, the empty one and `/` included. There is nothing else: no `?`, no classes, no
+regular expressions. Everything here is linear in the text, whatever the pattern (threats.md 3.3 has the figures of the
+rejected ways).
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """What a rule means to the person who is asked for it: its effect and the risks to point out.
 
-The words themselves come from the API description and are chosen in `authority.wording`. Source: design.md 7, threats.md 3.1.
+The words themselves come from the API description and are chosen in `authority.wording`. Source: design.md 7,
+threats.md 3.1.
 """
 
 from collections.abc import Iterable

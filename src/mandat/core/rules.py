@@ -1,8 +1,9 @@
 """Which calls a list of access rules covers. The heart of the product: everything else only asks this module.
 
-A rule is literal text plus `*`. A rule set is compiled once into a table of exact paths and a table of texts before the first
-star, so that a match costs the same for 1 rule and for 10,000. Compiled sets are interned: equal lists share one object.
-Not decided here: whether a rule may be asked for (`protocol.target.check_pattern`), what it means to a human (`core.rights`).
+A rule is literal text plus `*`. A rule set is compiled once into a table of exact paths and a table of texts before the
+first star, so that a match costs the same for 1 rule and for 10,000. Compiled sets are interned: equal lists share one
+object. Not decided here: whether a rule may be asked for (`protocol.target.check_pattern`), what it means to a human
+(`core.rights`).
 Source: design.md 5, wire.md 5.1.
 """
 
@@ -104,8 +105,8 @@ class RuleSet:
     def match(self, method: str, target: CanonicalTarget) -> AccessRule | None:
         """The tightest rule that covers the call; None when none does.
 
-        A target with an encoded slash must be covered in both its readings, each by a rule read the same way. HEAD is judged as
-        GET; a method that no rule can name is never covered.
+        A target with an encoded slash must be covered in both its readings, each by a rule read the same way. HEAD is
+        judged as GET; a method that no rule can name is never covered.
 
         Args:
             method: upper case.
@@ -148,8 +149,8 @@ _interned: WeakValueDictionary[tuple[AccessRule, ...], RuleSet] = WeakValueDicti
 def compile_rules(rules: Sequence[AccessRule]) -> RuleSet:
     """The rule set of `rules`, in their order. The same object as long as an equal list is in use somewhere.
 
-    Rules are taken as they are: who accepts them from outside checks them (`protocol.messages`). One that could never be asked
-    for covers nothing that a canonical target can say.
+    Rules are taken as they are: who accepts them from outside checks them (`protocol.messages`). One that could never
+    be asked for covers nothing that a canonical target can say.
     """
     key = tuple(rules)
     return _interned.get(key) or _interned.setdefault(key, RuleSet(key))

@@ -1,7 +1,7 @@
 """The keys of the wire: how they look, how they are made, under which hash they are stored.
 
-All keys (application key and secret, consumer key, credential token) are opaque runs of letters and digits. Which key is
-known, and to whom it belongs, is decided elsewhere. Source: wire.md 6, design.md 4 step 3 and 6.
+All keys (application key and secret, consumer key, credential token) are opaque runs of letters and digits. Which key
+is known, and to whom it belongs, is decided elsewhere. Source: wire.md 6, design.md 4 step 3 and 6.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,10 @@ _FIRST_UNFAIR_BYTE = 248
 
 
 def is_key(value: bytes) -> bool:
-    """Whether `value` looks like a key: `[A-Za-z0-9]{8,64}`. `bytes.isalnum` knows ASCII only, which is what is wanted."""
+    """Whether `value` looks like a key: `[A-Za-z0-9]{8,64}`.
+
+    `bytes.isalnum` knows ASCII only, which is what is wanted.
+    """
     return 8 <= len(value) <= 64 and value.isalnum()
 
 

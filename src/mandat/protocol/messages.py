@@ -1,9 +1,9 @@
 """The bodies of the wire: what an application asks with, and the answers of `/auth/*` and `/me/api/*`.
 
-OVH's spelling of names lives here and nowhere else. Null always equals absent, because python-ovh and php-ovh send explicit
-nulls. Members that are not known are ignored, so that a newer client can talk to an older server; but a known name in another
-spelling is refused, because `allowedIps` ignored would be a wider right than was meant.
-Whether the request is granted a place, and what becomes of it, is decided by the authority. Source: wire.md 1, 2 and 13.9.
+OVH's spelling of names lives here and nowhere else. Null always equals absent, because python-ovh and php-ovh send
+explicit nulls. Members that are not known are ignored, so that a newer client can talk to an older server; but a known
+name in another spelling is refused, because `allowedIps` ignored would be a wider right than was meant. Whether the
+request is granted a place, and what becomes of it, is decided by the authority. Source: wire.md 1, 2 and 13.9.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,10 @@ class PermissionRequestMessage:
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
-    """One member of a body is not acceptable. `field` is a path such as `accessRules[3].path`; `message` is safe to show."""
+    """One member of a body is not acceptable.
+
+    `field` is a path such as `accessRules[3].path`; `message` is safe to show.
+    """
 
     field: str
     message: str
@@ -106,7 +109,7 @@ def _rules_fault(field: str, why: str) -> FieldFault:
     return FieldFault(field, f"{_RULES_FAULT}: {field} {why}")
 
 
-def _parse_redirection(value: JsonValue) -> str | None | FieldFault:
+def _parse_redirection(value: JsonValue) -> str | FieldFault | None:
     """Any text: the guide's own command line sends the literal `$REDIRECT_URL` (wire.md 13.9)."""
     if value is None:
         return None
@@ -119,7 +122,7 @@ def _parse_redirection(value: JsonValue) -> str | None | FieldFault:
     return value
 
 
-def parse_allowed_networks(value: JsonValue) -> tuple[Network, ...] | None | FieldFault:
+def parse_allowed_networks(value: JsonValue) -> tuple[Network, ...] | FieldFault | None:
     """`allowedIPs`, in a request or in `PUT /me/api/credential/{id}`. None (null, absent): any address.
 
     An empty list is refused: it could mean "any" to one reader and "none" to another.
@@ -159,7 +162,10 @@ def credential_fields(
     last_use: int | None,
     allowed_networks: Sequence[Network] | None,
 ) -> dict[str, object]:
-    """`auth.ApiCredential` (wire.md 1.2). Times are Unix seconds; `status` as OVH spells it, see `core.credential.wire_state`."""
+    """`auth.ApiCredential` (wire.md 1.2).
+
+    Times are Unix seconds; `status` as OVH spells it, see `core.credential.wire_state`.
+    """
     return {
         "credentialId": credential_id,
         "applicationId": application_id,
@@ -211,5 +217,8 @@ def rule_list(rules: Sequence[AccessRule]) -> list[dict[str, str]]:
 
 
 def wire_datetime(unix_seconds: float) -> str:
-    """ISO 8601 with offset, whole seconds, such as `2026-01-31T08:00:00+00:00`. Times beyond the year 9999 read as its end."""
+    """ISO 8601 with offset, whole seconds, such as `2026-01-31T08:00:00+00:00`.
+
+    Times beyond the year 9999 read as its end.
+    """
     return datetime.fromtimestamp(min(int(unix_seconds), _LAST_DATETIME_SECONDS), UTC).isoformat()

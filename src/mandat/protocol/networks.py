@@ -19,8 +19,8 @@ _MAPPED_PREFIX_BITS = 96
 def parse_network(text: str) -> Network | None:
     """One address or one block in CIDR form. None when it is neither.
 
-    Blocks with bits set beyond the prefix (`192.0.2.1/24`) are no blocks: guessing which of two meanings was wanted could
-    widen a right. Netmasks (`/255.255.255.0`) and zone names (`fe80::1%eth0`) are refused too.
+    Blocks with bits set beyond the prefix (`192.0.2.1/24`) are no blocks: guessing which of two meanings was wanted
+    could widen a right. Netmasks (`/255.255.255.0`) and zone names (`fe80::1%eth0`) are refused too.
     """
     address, slash, prefix = text.partition("/")
     if len(text) > _MAX_TEXT_CHARACTERS or "%" in text:

@@ -1,7 +1,7 @@
 """The closed list of reasons a call is refused for, and what the wire says for each.
 
-Two generations of error body are sent as one superset (wire.md 0.1): `class` and `message` for newer clients, `errorCode`
-and `httpCode` for older ones. Messages that clients compare as text are kept to the letter (wire.md 13.2).
+Two generations of error body are sent as one superset (wire.md 0.1): `class` and `message` for newer clients,
+`errorCode` and `httpCode` for older ones. Messages that clients compare as text are kept to the letter (wire.md 13.2).
 Which reason applies is decided elsewhere; this module only knows how a reason is said.
 """
 
@@ -120,8 +120,8 @@ def refusal_fields(
         details: flat text to text; go-ovh cannot decode anything else (wire.md 5.2).
 
     Returns:
-        `class`, `message`, `errorCode`, `httpCode` (text such as "403 Forbidden"), and `queryId` and `details` when given.
-        Never a member named `code`: go-ovh would read it as a number.
+        `class`, `message`, `errorCode`, `httpCode` (text such as "403 Forbidden"), and `queryId` and `details` when
+        given. Never a member named `code`: go-ovh would read it as a number.
     """
     wording = WORDINGS[reason]
     fields: dict[str, object] = {

@@ -1,17 +1,18 @@
 """The signature `$1$`: SHA-1 over application secret, consumer key and the call, joined by `+`.
 
-It is a plain hash with a secret prefix, not a MAC. Alone it can be extended and its fields can be shifted into each other
-(threats.md 1b, 1c); what cures that without changing a byte for honest clients is decided in `mandat.core.decision`:
-formats of keys and timestamp, strict JSON bodies, one admission per signature. Source: wire.md 4.
+It is a plain hash with a secret prefix, not a MAC. Alone it can be extended and its fields can be shifted into each
+other (threats.md 1b, 1c); what cures that without changing a byte for honest clients is decided in
+`mandat.core.decision`: formats of keys and timestamp, strict JSON bodies, one admission per signature. Source: wire.md
+4.
 """
 
 import re
-from binascii import unhexlify
 from collections.abc import Sequence
 from hashlib import sha1
 from hmac import compare_digest
 
 PREFIX = "$1$"
+_PREFIX_BYTES = PREFIX.encode()
 
 # Lower case only: one call has one signature, byte for byte, which replay admission relies on.
 _is_well_formed = re.compile(rb"\$1\$[0-9a-f]{40}").fullmatch
@@ -53,8 +54,8 @@ def matching_secret(
 ) -> int | None:
     """Which of the secrets made `signature`, under any of the base URLs; None for none. Compares in constant time.
 
-    Each base URL counts as given and also without its port, because Node clients sign `https://HOST` even on a port of their
-    own (wire.md 0.2). The newest secret and the first base URL are tried first: put the likely one there.
+    Each base URL counts as given and also without its port, because Node clients sign `https://HOST` even on a port of
+    their own (wire.md 0.2). The newest secret and the first base URL are tried first: put the likely one there.
 
     Args:
         signature: the header's value.
@@ -63,16 +64,16 @@ def matching_secret(
         target: the raw request target, from the version prefix on, with its query string.
         timestamp: the header's text, not a number made of it.
     """
-    if not is_signature(signature):
-        return None
-    wanted = unhexlify(signature[3:])
-    tail = target + b"+" + body + b"+" + timestamp
-    for bases in (base_urls, _portless(base_urls)):
+    tail = b"".join((target, b"+", body, b"+", timestamp))
+    bases = base_urls
+    while bases:
         for index in range(len(secrets) - 1, -1, -1):
-            head = secrets[index] + b"+" + consumer_key + b"+" + method + b"+"
+            head = b"".join((secrets[index], b"+", consumer_key, b"+", method, b"+"))
             for base in bases:
-                if compare_digest(sha1(head + base + tail, usedforsecurity=False).digest(), wanted):
+                made = sha1(head + base + tail, usedforsecurity=False).hexdigest()
+                if compare_digest(signature, _PREFIX_BYTES + made.encode()):
                     return index
+        bases = _portless(base_urls) if bases is base_urls else ()
     return None
 
 
