@@ -17,7 +17,8 @@ from typing import IO
 
 import structlog
 
-from mandat.enforcement.replay_keeper import ReplayMemory, serve_replay
+from mandat.enforcement.replay_keeper import serve_replay
+from mandat.enforcement.replay_memory import ReplayMemory
 from mandat.server.children import Child, ChildSpec, start_child
 from mandat.server.config import Config, load_config
 from mandat.server.layout import Layout, layout_of
@@ -55,7 +56,12 @@ class Supervisor:
         _prepare_folders(self._layout)
         lock = _lock_data(self._layout)
         listener = _bind(self._config)
-        replay = await serve_replay(self._layout.replay_socket, ReplayMemory(started=clock(), clock=clock))
+        memory = ReplayMemory(
+            window_seconds=self._config.limits.timestamp_window_seconds,
+            started=clock(),
+            started_monotonic=asyncio.get_running_loop().time(),
+        )
+        replay = await serve_replay(self._layout.replay_socket, memory)
         try:
             self._watch_signals(listener)
             beside = [self._keep(spec, generation=0) for spec in self._extra]
