@@ -60,8 +60,8 @@ class Question:
     """What the customer is asked.
 
     `owner_name` is the account of the application's developer. `rules_hash` (64 hex digits) covers everything the
-    application asked for and must come back with the answer. `redirect_host` is scheme and host the browser will be sent
-    to after Confirm, None when it will not be sent anywhere.
+    application asked for and must come back with the answer. `redirect_host` is scheme and host the browser will be
+    sent to after Confirm, None when it will not be sent anywhere.
     """
 
     application: Application
@@ -75,7 +75,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer is durable. `follow` is the redirection to the letter, after Confirm and only when it may be followed."""
+    """The answer is durable. `follow` is the redirection to the letter: after Confirm, and if it may be followed."""
 
     credential: Credential
     follow: str | None

@@ -10,7 +10,8 @@ class Fault:
     """A refusal by a use case.
 
     `message` says what is wrong and what to do, for the person or program that asked. `field` names the input that is
-    wrong ("password", "allowedIPs[2]"), or is None when no single one is. `retry_after_seconds` is set where waiting helps.
+    wrong ("password", "allowedIPs[2]"), or is None when no single one is. `retry_after_seconds` is set where waiting
+    helps.
     """
 
     reason: Reason

@@ -54,7 +54,7 @@ class Passwords(Protocol):
         """The Argon2 string to store."""
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """False for a mismatch. With None it spends the same time and answers False, so that unknown logins cost as much."""
+        """False for a mismatch. None answers False after the same time, so that unknown logins cost as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class UserStore(Protocol):
     async def set_password(self, user_id: int, password_hash: str, *, at: int) -> None: ...
 
     async def close_account(self, account: str, *, at: int) -> bool:
-        """Closes every user of the account and ends their sessions. False when there is no open user of that account."""
+        """Closes every user of the account and ends their sessions. False when the account has no open user."""
 
     async def list_users(self) -> list[User]: ...
 
@@ -186,7 +186,7 @@ class CredentialStore(Protocol):
         expires: int | None,
         audit: AuditEntry,
     ) -> Credential | AlreadyAnswered:
-        """Writes a VALIDATED or REFUSED credential with its audit row and its entry in `grant_changes`, in one transaction.
+        """Writes a VALIDATED or REFUSED credential, its audit row and its entry in `grant_changes`: one transaction.
 
         Raises StorageUnavailable also when the application was deleted meanwhile (`ApplicationGone`, a subclass).
         """

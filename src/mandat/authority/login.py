@@ -215,7 +215,7 @@ class Login:
         return OpenedSession(token=token, user=current)
 
     async def _admit(self, throttle_key: str, address: str) -> Fault | None:
-        """Counts this try as a failure until it has succeeded, so that a burst cannot pass before the first one failed."""
+        """Counts this try as a failure until it has succeeded: a burst must not pass before the first one failed."""
         async with self._admission:
             now = self._now()
             if await self._is_exhausted(throttle_key, address, since=now - self._policy.window_seconds):

@@ -45,7 +45,7 @@ class Stores(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The flows, and the time they go by."""
+    """The flows, the time they go by, and the randomness pages draw for the numbers of their forms."""
 
     login: Login
     registration: Registration
@@ -55,6 +55,7 @@ class Authority:
     applications: Applications
     catalogue: Catalogue
     clock: Clock
+    entropy: Entropy
 
     async def close_account(self, account: str, *, actor: str, address: str) -> bool:
         """Takes back all the account's delegations, suspends its applications and closes its users.
@@ -114,4 +115,5 @@ def make_authority(
         applications=Applications(stores.applications, stores.credentials, clock=clock),
         catalogue=catalogue,
         clock=clock,
+        entropy=entropy,
     )

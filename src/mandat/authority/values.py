@@ -54,7 +54,7 @@ class ApplicationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A registered application. `owner` is the account of the developer. The secret is not here: see `ApplicationStore.add`."""
+    """A registered application. `owner` is the account of the developer. The secret is not here, it stays sealed."""
 
     id: int
     key: str
@@ -114,7 +114,7 @@ class LastUse:
 
 
 class AuditEvent(StrEnum):
-    """What an account's history tells. The values are stored and never change once released; docs/reference/audit.md."""
+    """What an account's history tells (docs/reference/audit.md). The values are stored and never change."""
 
     APPLICATION_REGISTERED = "application.registered"
     APPLICATION_SUSPENDED = "application.suspended"

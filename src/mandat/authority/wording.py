@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mandat.authority.catalogue import Catalogue, Operation
-from mandat.core.rights import Effect, Risk, effect_of, risks_of
+from mandat.core.rights import Effect, Risk, effect_of, is_whole_account, risks_of
 from mandat.look.words import gettext, ngettext
 from mandat.protocol.access_rule import AccessRule
 
@@ -71,7 +71,7 @@ def _right(rule: AccessRule, operations: Sequence[Operation]) -> Right:
     first = rule.path.removeprefix("/").partition("/")[0]
     service = "" if "*" in first else first
     risks = frozenset(risks_of([rule]))
-    if len(operations) == 1 and not _is_whole_account(rule):
+    if len(operations) == 1 and not is_whole_account(rule.path):
         return Right(_sentence(operations[0], rule), rule, risks, service)
     if "*" not in rule.path:
         return Right(_plain(rule, operations), rule, risks, service)
@@ -129,17 +129,13 @@ def _plain(rule: AccessRule, operations: Sequence[Operation]) -> str:
 
 def _wildcard(rule: AccessRule) -> str:
     verb = _verb(rule.method)
-    if _is_whole_account(rule):
+    if is_whole_account(rule.path):
         return gettext("%(verb)s everything in the account") % {"verb": verb}
     if rule.path.endswith("/*") and rule.path.count("*") == 1:
         return gettext("%(verb)s everything below %(path)s") % {"verb": verb, "path": rule.path[:-2]}
     if rule.path.endswith("*") and rule.path.count("*") == 1:
         return gettext("%(verb)s everything that begins with %(path)s") % {"verb": verb, "path": rule.path[:-1]}
     return gettext("%(verb)s everything of the form %(path)s") % {"verb": verb, "path": rule.path}
-
-
-def _is_whole_account(rule: AccessRule) -> bool:
-    return rule.path.strip("/").strip("*") == ""
 
 
 def _verb(method: str) -> str:

@@ -1,1 +1,4 @@
-"""The authority over HTTP: its part of the API, its pages, the description documents. Nothing about rights is decided here."""
+"""The authority over HTTP: its part of the API, its pages, the description documents.
+
+From here no right can be widened: what may be done is decided by `mandat.authority`, who is calling by the gateway.
+"""

@@ -11,7 +11,8 @@ class PageSettings:
     """How the authority is reached from outside.
 
     Args:
-        public_origins: the origins clients know the gateway by (`http://127.0.0.1:8700`), the main one first; not empty.
+        public_origins: the origins clients know the gateway by (`http://127.0.0.1:8700`), the main one first; at least
+            one.
         form_secret: at least 32 bytes, for form tokens.
         pages_url: the origin of the pages when they live on a host of their own.
         max_body_bytes: larger bodies are refused; the gateway has the same limit.
