@@ -39,9 +39,10 @@ from mandat.core.grant import Grant, KnownApplication
 from mandat.core.rules import tightest_rule
 from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.headers import APPLICATION, BATCH, CONSUMER, SIGNATURE, TIMESTAMP
+from mandat.protocol.keys import is_key
 from mandat.protocol.networks import is_address_allowed
 from mandat.protocol.refusals import Reason
-from mandat.protocol.signature import matching_secret
+from mandat.protocol.signature import is_signature, matching_secret
 from mandat.protocol.strict_json import JsonFault, check_json
 from mandat.protocol.target import CanonicalTarget, TargetFault, parse_target
 
@@ -115,7 +116,7 @@ def decide(head: CallHead, policy: Policy, now: float) -> Generator[Need, Supply
         return Deny(Reason.NOT_CREDENTIAL)
     body = yield NeedBody(policy.max_body_bytes)
     if not isinstance(body, bytes) or len(body) > policy.max_body_bytes:
-        return Deny(body if isinstance(body, Reason) else Reason.BODY_TOO_LARGE)
+        return _deny_body(body)
     if not _is_authentic(head, call, application.secrets, body):
         return Deny(Reason.INVALID_SIGNATURE)
     if body:
@@ -134,9 +135,7 @@ def _read_head(head: CallHead, policy: Policy, now: float) -> _Claim | Deny:
     if not target.version:
         return Deny(Reason.UNKNOWN_ROUTE)
     if target.encoded_slash and not _takes_encoded_slash(target, policy.opaque_prefixes):
-        return Deny(
-            Reason.NON_CANONICAL_TARGET, {"reason": "the path has an encoded slash, which this route does not take"}
-        )
+        return Deny(Reason.NON_CANONICAL_TARGET, {"reason": "has an encoded slash, which this route does not take"})
     method = _METHODS.get(head.method)
     if method is None:
         return Deny(Reason.METHOD_NOT_ALLOWED)
@@ -151,7 +150,7 @@ def _read_head(head: CallHead, policy: Policy, now: float) -> _Claim | Deny:
     except KeyError:
         return _deny_missing(watched)
     if _are_well_formed(b"+".join(call)) is None:
-        return Deny(Reason.MALFORMED_KEY)
+        return _deny_malformed(call)
     delta = now - int(call.timestamp)
     if not -policy.window_seconds <= delta <= policy.window_seconds:
         return _deny_out_of_time(delta, now, policy.window_seconds)
@@ -164,11 +163,24 @@ def _takes_encoded_slash(target: CanonicalTarget, prefixes: Sequence[str]) -> bo
 
 def _deny_missing(watched: Sequence[tuple[bytes, bytes]]) -> Deny:
     names = [name for name, _ in watched]
+    if names.count(_CONTENT_ENCODING) > 1:
+        return Deny(Reason.MALFORMED_REQUEST, {"reason": "Content-Encoding is repeated"})
     wrong = {
         "missing": ", ".join(shown for name, shown in _REQUIRED.items() if name not in names),
-        "repeated": ", ".join(name.decode() for name in dict.fromkeys(names) if names.count(name) > 1),
+        "repeated": ", ".join(shown for name, shown in _REQUIRED.items() if names.count(name) > 1),
     }
     return Deny(Reason.MISSING_CREDENTIAL, {word: text for word, text in wrong.items() if text})
+
+
+def _deny_malformed(call: SignedCall) -> Deny:
+    well_formed = (
+        is_key(call.application_key),
+        is_key(call.consumer_key),
+        9 <= len(call.timestamp) <= 11 and call.timestamp.isdigit(),
+        is_signature(call.signature),
+    )
+    wrong = [shown for shown, is_fine in zip(_REQUIRED.values(), well_formed, strict=True) if not is_fine]
+    return Deny(Reason.MALFORMED_KEY, {"malformed": ", ".join(wrong)})
 
 
 def _deny_out_of_time(delta: float, now: float, window_seconds: int) -> Deny:
@@ -177,6 +189,13 @@ def _deny_out_of_time(delta: float, now: float, window_seconds: int) -> Deny:
         Reason.QUERY_TIME_OUT,
         {"delta": str(round(delta)), "serverTime": str(int(now)), "windowSeconds": str(window_seconds)},
     )
+
+
+def _deny_body(supply: Supply) -> Deny:
+    """Step 7, when what was supplied is no body within the limit."""
+    if isinstance(supply, bytes):
+        return Deny(Reason.BODY_TOO_LARGE)
+    return Deny(supply if isinstance(supply, Reason) else Reason.INTERNAL_ERROR)
 
 
 def _is_authentic(head: CallHead, call: SignedCall, secrets: Sequence[bytes], body: bytes) -> bool:

@@ -7,12 +7,11 @@ object. Not decided here: whether a rule may be asked for (`protocol.target.chec
 Source: design.md 5, wire.md 5.1.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from mandat.core.pattern import Starred, cut
+from mandat.core.matcher import Matcher
 from mandat.protocol.access_rule import MAX_RULES, AccessRule
 from mandat.protocol.target import CanonicalTarget, read_slashed
 
@@ -20,75 +19,6 @@ __all__ = ["MAX_RULES", "WHOLE_ACCOUNT_PATHS", "RuleSet", "compile_rules", "tigh
 
 WHOLE_ACCOUNT_PATHS: Final = ("*", "/*")
 """The two patterns that cover everything, `/v2` included."""
-
-
-class _Node:
-    """The rules whose text before the first star is the same.
-
-    `open_end` is the rule that has nothing after its only star. `parent` is the node with the next shorter text that
-    this one starts with.
-    """
-
-    __slots__ = ("head", "open_end", "parent", "starred")
-
-    def __init__(self, head: str) -> None:
-        self.head = head
-        self.open_end: AccessRule | None = None
-        self.starred: list[tuple[Starred, AccessRule]] = []
-        self.parent: _Node | None = None
-
-
-class _Matcher:
-    """The rules of one method, in one reading."""
-
-    __slots__ = ("_exact", "_heads", "_nodes")
-
-    def __init__(self, rules: Sequence[tuple[str, AccessRule]]) -> None:
-        self._exact: dict[str, AccessRule] = {}
-        nodes: dict[str, _Node] = {}
-        for path, rule in rules:
-            if "*" not in path:
-                self._exact.setdefault(path, rule)
-                continue
-            starred = cut(path)
-            node = nodes.setdefault(starred.head, _Node(starred.head))
-            if starred.middles or starred.tail:
-                node.starred.append((starred, rule))
-            elif node.open_end is None:
-                node.open_end = rule
-        self._heads = sorted(nodes)
-        self._nodes = [nodes[head] for head in self._heads]
-        _link_parents(self._nodes)
-
-    def find(self, path: str) -> AccessRule | None:
-        """The exact rule, else the matching rule with the longest text before its first star.
-
-        Of all heads that `path` starts with, the longest is the greatest head not above `path`, or an ancestor of it.
-        """
-        rule = self._exact.get(path)
-        if rule is not None:
-            return rule
-        place = bisect_right(self._heads, path)
-        node = self._nodes[place - 1] if place else None
-        while node is not None:
-            if path.startswith(node.head):
-                for starred, rule in node.starred:
-                    if starred.matches(path):
-                        return rule
-                if node.open_end is not None:
-                    return node.open_end
-            node = node.parent
-        return None
-
-
-def _link_parents(nodes: Sequence[_Node]) -> None:
-    """`nodes` are in order of their heads, so the open ancestors form a stack."""
-    stack: list[_Node] = []
-    for node in nodes:
-        while stack and not node.head.startswith(stack[-1].head):
-            stack.pop()
-        node.parent = stack[-1] if stack else None
-        stack.append(node)
 
 
 class RuleSet:
@@ -100,7 +30,7 @@ class RuleSet:
         self.rules: Final = rules
         self._plain = _by_method(rules)
         # The rare readings are compiled when first needed: (about /v2, slashed) to the same shape as `_plain`.
-        self._matchers: dict[tuple[bool, bool], dict[str, _Matcher]] = {(False, False): self._plain}
+        self._matchers: dict[tuple[bool, bool], dict[str, Matcher]] = {(False, False): self._plain}
 
     def match(self, method: str, target: CanonicalTarget) -> AccessRule | None:
         """The tightest rule that covers the call; None when none does.
@@ -121,7 +51,7 @@ class RuleSet:
             return rule
         return rule if self._reading(about_version_two, True)[method].find(target.slashed) is not None else None
 
-    def _reading(self, about_version_two: bool, slashed: bool) -> dict[str, _Matcher]:
+    def _reading(self, about_version_two: bool, slashed: bool) -> dict[str, Matcher]:
         kind = (about_version_two, slashed)
         matchers = self._matchers.get(kind)
         if matchers is None:
@@ -135,12 +65,12 @@ def _reaches_version_two(rule: AccessRule) -> bool:
     return rule.path.startswith("/v2") or rule.path in WHOLE_ACCOUNT_PATHS
 
 
-def _by_method(rules: Sequence[AccessRule], *, slashed: bool = False) -> dict[str, _Matcher]:
+def _by_method(rules: Sequence[AccessRule], *, slashed: bool = False) -> dict[str, Matcher]:
     paths: dict[str, list[tuple[str, AccessRule]]] = {}
     for rule in rules:
         path = read_slashed(rule.path) if slashed else rule.path
         paths.setdefault(rule.method, []).append((path, rule))
-    return {method: _Matcher(pairs) for method, pairs in paths.items()}
+    return {method: Matcher(pairs) for method, pairs in paths.items()}
 
 
 _interned: WeakValueDictionary[tuple[AccessRule, ...], RuleSet] = WeakValueDictionary()
