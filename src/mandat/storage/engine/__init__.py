@@ -1,0 +1,1 @@
+"""The machinery under the stores: files, tables, migrations, one writer thread for each file, readers."""

@@ -1,0 +1,97 @@
+"""How often delegations are used: written behind in batches, read by the pages. Losing the last second is acceptable."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, case, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from mandat.authority.values import LastUse
+from mandat.enforcement.interfaces import Use
+from mandat.storage.engine.readers import Readers
+from mandat.storage.engine.tables import credential_uses, rule_uses
+from mandat.storage.engine.writer import Writer
+from mandat.storage.rows import is_id, is_storable
+
+_ASKED_AT_ONCE = 500
+"""SQLite allows 32,766 parameters in a statement; a list of this length is as fast as a longer one."""
+
+_MOST_CALLS = 2**31
+"""In one report. Keeps the sums far from 64 bits."""
+
+
+class UsageStore:
+    """`UsageReader`, and where the authority's process puts what gateways report."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def record(self, batch: Sequence[Use]) -> None:
+        """Adds `batch` to the counters. What no gateway of ours would report is left out.
+
+        Raises:
+            StorageUnavailable: nothing of the batch was counted.
+        """
+        uses = [use for use in batch if _is_countable(use)]
+        if uses:
+            await self._writer.run(lambda connection: _count(connection, uses))
+
+    async def last_uses(self, credential_ids: Sequence[int]) -> dict[int, LastUse]:
+        """Only those that were used have an entry."""
+        ids = [credential_id for credential_id in credential_ids if is_id(credential_id)]
+
+        def query(connection: Connection) -> dict[int, LastUse]:
+            found: dict[int, LastUse] = {}
+            for start in range(0, len(ids), _ASKED_AT_ONCE):
+                some = credential_uses.c.credential_id.in_(ids[start : start + _ASKED_AT_ONCE])
+                for row in connection.execute(select(credential_uses).where(some)):
+                    found[row.credential_id] = LastUse(at=row.last_at, address=row.last_address, calls=row.calls)
+            return found
+
+        return await self._readers.run(query) if ids else {}
+
+
+def _is_countable(use: Use) -> bool:
+    numbers = is_id(use.credential_id) and 0 < use.calls <= _MOST_CALLS and is_id(use.at)
+    return numbers and is_storable(use.rule) and is_storable(use.address)
+
+
+def _count(connection: Connection, uses: Sequence[Use]) -> None:
+    whole = insert(credential_uses)
+    connection.execute(
+        whole.on_conflict_do_update(
+            index_elements=["credential_id"],
+            set_={
+                "calls": credential_uses.c.calls + whole.excluded.calls,
+                "last_at": func.max(credential_uses.c.last_at, whole.excluded.last_at),
+                "last_address": case(
+                    (whole.excluded.last_at >= credential_uses.c.last_at, whole.excluded.last_address),
+                    else_=credential_uses.c.last_address,
+                ),
+            },
+        ),
+        [
+            {"credential_id": use.credential_id, "calls": use.calls, "last_at": use.at, "last_address": use.address}
+            for use in uses
+        ],
+    )
+    each = insert(rule_uses)
+    connection.execute(
+        each.on_conflict_do_update(
+            index_elements=["credential_id", "rule"],
+            set_={
+                "calls": rule_uses.c.calls + each.excluded.calls,
+                "last_at": func.max(rule_uses.c.last_at, each.excluded.last_at),
+            },
+        ),
+        [
+            {
+                "credential_id": use.credential_id,
+                "rule": use.rule,
+                "calls": use.calls,
+                "first_at": use.at,
+                "last_at": use.at,
+            }
+            for use in uses
+        ],
+    )
