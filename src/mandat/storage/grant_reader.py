@@ -3,9 +3,9 @@
 Plain sqlite3 on connections that cannot write; no ORM on the way here. Rows are believed only after the authority's
 signature was verified, once, when they are loaded.
 
-Freshness. SQLite's `data_version` differs after every commit of anybody else (about 3 us). When it does, the entries that
-`grant_changes` names since the last sequence read are dropped, and nothing else; a gap in the sequence drops everything.
-What is never kept: answers "does not exist", and pending requests. Both end by a commit to another file, or by none at all.
+Freshness. SQLite's `data_version` differs after every commit of anybody else (about 3 us). When it does, the entries
+that `grant_changes` names since the last sequence read are dropped and nothing else; a gap in the sequence drops all.
+Never kept: "does not exist", and pending requests. Those end by a commit to another file, or by none at all.
 """
 
 import sqlite3
@@ -33,10 +33,13 @@ _USABLE = frozenset({"active", "trusted"})
 """wire.md 2: applications in the other states may not be used."""
 
 _GRANT = (
-    "SELECT id, application_id, account, state, suspended, rules, allowed_networks, created, expires, version, signature"
-    " FROM credentials WHERE consumer_key_hash = ?"
+    "SELECT id, application_id, account, state, suspended, rules, allowed_networks, created, expires,"
+    " version, signature FROM credentials WHERE consumer_key_hash = ?"
 )
-_PENDING = "SELECT application_id, rules, allowed_networks, created, expires FROM permission_requests WHERE consumer_key_hash = ?"
+_PENDING = (
+    "SELECT application_id, rules, allowed_networks, created, expires"
+    " FROM permission_requests WHERE consumer_key_hash = ?"
+)
 _APPLICATION = "SELECT id, name, description, owner, status, strict, version, signature FROM applications WHERE key = ?"
 _SECRETS = "SELECT key_id, sealed FROM application_secrets WHERE application_id = ? ORDER BY id"
 _CHANGES = "SELECT sequence, consumer_key_hash, application_key FROM grant_changes WHERE sequence > ? ORDER BY sequence"
@@ -47,13 +50,13 @@ _APPLICATION_TYPES = (int, str, str, str, str, int, int, bytes)
 
 
 class SqliteGrantSource:
-    """`GrantSource`. Belongs to one event loop; loads from storage at once (tens of microseconds, plus one verification).
+    """`GrantSource`. Belongs to one event loop, on which it also loads (tens of microseconds, and one verification).
 
     Args:
         folder: the data folder.
         keys: verifies and unseals; can sign nothing.
-        most_grants: kept in memory, least recently used dropped first. Each takes less than 1 KB beside its rule set, which
-            equal grants share.
+        most_grants: kept in memory, least recently used dropped first. Each takes less than 1 KB beside its rule set,
+            which equal grants share.
         most_applications: kept in memory.
     """
 
@@ -108,7 +111,7 @@ class SqliteGrantSource:
             pending = self._load_pending(consumer_key_hash)
             if pending is not None:
                 return pending
-            # An answered request is forgotten only after its credential is there: look where it may have gone meanwhile.
+            # An answered request is forgotten only after its credential is there: it may have gone there meanwhile.
             grant = self._load_grant(consumer_key_hash)
         if grant is not None:
             self._grants.put(consumer_key_hash, grant)
@@ -133,8 +136,8 @@ class SqliteGrantSource:
     def hold_freshness(self) -> bool:
         """Checks now, and lets every peek until `release_freshness` rely on it.
 
-        For a loop that handles many calls which all came in before it woke up: hold at the first of them, release before
-        it waits again. True when this call made the check; its caller releases. False when freshness was held already.
+        For a loop that handles many calls which all came in before it woke up: hold at the first, release before it
+        waits again. True when this call made the check, and its caller releases; False when it was held already.
         """
         if self._held:
             return False

@@ -2,8 +2,8 @@
 
 Two files in one folder, so that a node which only enforces never holds what can mint a right (design.md 6):
 
-- `authority.json`: the private key that signs grants, the MAC key for accounts and sessions, the secret of form tokens, and
-  the keys that seal application secrets;
+- `authority.json`: the private key that signs grants, the MAC key for accounts and sessions, the secret of form
+  tokens, and the keys that seal application secrets;
 - `node.json`: the authority's public key, the same sealing keys, and the private key of the assertions a gateway makes.
 
 The folder belongs outside whatever backs the databases up: a stolen backup then opens nothing.

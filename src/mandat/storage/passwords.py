@@ -1,6 +1,6 @@
 """Password hashes: Argon2id in threads of its own, so that neither the event loop nor enforcement waits for one.
 
-Default parameters are OWASP's second choice for Argon2id (19 MiB, two passes, one lane; "Password Storage Cheat Sheet").
+Default parameters: 19 MiB, two passes, one lane (OWASP "Password Storage Cheat Sheet", Argon2id).
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Argon2Passwords:
         return await self._in_thread(self._hash, password)
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """False for a mismatch. With None it spends the same time and answers False, so that unknown logins cost as much."""
+        """False for a mismatch. With None it spends the same time and answers False: unknown logins cost as much."""
         return await self._in_thread(self._verify, password_hash, password)
 
     def close(self) -> None:

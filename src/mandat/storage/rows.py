@@ -1,7 +1,7 @@
-"""Rules, networks and details as text in a column, and back. Both sides of storage read with this; neither trusts it alone.
+"""Rules, networks and details as text in a column, and back. Both sides of storage use this; neither trusts it alone.
 
-JSON, because every tool of an operator reads it. A text that does not parse is a damaged row; the caller reports it as it
-reports a signature that fails.
+JSON, because every tool of an operator reads it. A text that does not parse is a damaged row; the caller reports it as
+it reports a signature that fails.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How often delegations are used: written behind in batches, read by the pages. Losing the last second is acceptable."""
+"""How often delegations are used: written behind in batches, read by the pages. The last second may be lost."""
 
 from collections.abc import Sequence
 

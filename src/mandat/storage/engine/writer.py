@@ -1,8 +1,8 @@
 """One thread that makes all changes of one database file, many of them in one durable commit.
 
 Jobs that wait while a commit is under way are taken together: BEGIN IMMEDIATE, each job in a savepoint of its own, one
-COMMIT, and only then the answers. A job that fails takes back its own changes and no others. When the commit fails, every
-job of it fails and the connection is thrown away: after a failed fsync nobody knows what the next one would say.
+COMMIT, and only then the answers. A job that fails takes back its own changes and no others. When the commit fails,
+every job of it fails and the connection is thrown away: after a failed fsync nobody knows what the next one would say.
 
 Rejected: one transaction for each request on async SQLAlchemy (about 520 a second, design.md 6).
 """

@@ -1,4 +1,4 @@
-"""Run by Alembic, never imported: applies migrations on the connection that `mandat.storage.engine.migration` hands over.
+"""Run by Alembic, never imported: applies migrations on the connection that `storage.engine.migration` hands over.
 
 One environment serves the three databases; which migrations belong to which is said by the folder they are in.
 """

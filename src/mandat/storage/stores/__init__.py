@@ -1,1 +1,1 @@
-"""The stores of `mandat.authority.interfaces`, one module each. They change through writers and read through readers."""
+"""The stores of `mandat.authority.interfaces`. They change through writers and read through readers."""

@@ -1,7 +1,7 @@
 """Registered applications: `ApplicationStore` on SQLite.
 
-Enforcement verifies the signature, which covers what it uses, sealed secrets included; the authority checks its own MAC,
-which covers the signature too. Nothing is signed again before the old signature was verified.
+Enforcement verifies the signature, which covers what it uses, sealed secrets included; the authority checks its own
+MAC, which covers the signature too. Nothing is signed again before the old signature was verified.
 """
 
 from typing import Any

@@ -20,7 +20,7 @@ def note_application_change(connection: Connection, application_key: str, *, at:
 
 
 def _note(connection: Connection, **values: object) -> None:
-    # SQLite gives ascending numbers without gaps here: there is one writer, and a savepoint rolled back gives its number back.
+    # The numbers have no gaps: AUTOINCREMENT counts up by one, and a savepoint rolled back gives its number back.
     sequence = connection.execute(insert(grant_changes), values).inserted_primary_key
     number = int(sequence[0]) if sequence else 0
     if number % _TIDY_EVERY == 0:

@@ -1,7 +1,7 @@
 """Answered delegations: `CredentialStore` on SQLite.
 
-One winner for each request: the hashes of its consumer key and its token are unique, and every later change is an UPDATE
-that names the state it starts from. Row, history and change log are written in one transaction.
+One winner for each request: the hashes of its consumer key and its token are unique, and every later change is an
+UPDATE that names the state it starts from. Row, history and change log are written in one transaction.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class SqliteCredentials:
             known = select(applications.c.id).where(applications.c.id == request.application_id)
             if connection.execute(known).scalar() is None:
                 raise ApplicationGone(f"application {request.application_id} does not exist any more")
-            # The row needs its id before it can be signed: an unsigned one is there until the update, inside this transaction.
+            # A row can be signed when it has its id: an unsigned one exists inside this transaction only.
             fresh = insert(credentials).values(values | {"signature": b"", "mac": b""}).on_conflict_do_nothing()
             made = connection.execute(fresh.returning(credentials.c.id)).scalar()
             if made is None:

@@ -1,7 +1,7 @@
 """Telling genuine rows from altered ones, the same way for every table.
 
-Each kind of row names the columns its MAC covers. The list is part of the data: a column added later gets into a MAC only
-under a new label, so that rows written before stay genuine.
+Each kind of row names the columns its MAC covers. The list is part of the data: a column added later gets into a MAC
+only under a new label, so that rows written before stay genuine.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Failed logins: `LoginAttempts` on SQLite. Logins are kept as hashes: people do type their password into that field."""
+"""Failed logins: `LoginAttempts` on SQLite. Logins are kept as hashes: people do type passwords into that field."""
 
 from hashlib import sha256
 

@@ -1,10 +1,11 @@
 """Permission requests that wait: `RequestStore` on SQLite.
 
-How many wait is kept as a tally beside the rows, in the same transactions: a check costs one index look-up, however many
-thousands wait. When a limit is reached, requests of that application that ran out are pruned before the caller is refused.
+How many wait is kept as a tally beside the rows, in the same transactions: a check costs one index look-up, however
+many thousands wait. When a limit is reached, requests of that application that ran out are pruned before the caller is
+refused.
 
-The MAC covers everything but the id: a changed consumer key hash or rule list would otherwise become a signed grant as soon
-as the customer confirms. Gateways read rows here only to answer "pending", which permits nothing; they check no MAC.
+The MAC covers everything but the id: a changed consumer key hash or rule list would otherwise become a signed grant as
+soon as the customer confirms. Gateways read here only to answer "pending", which permits nothing; they check no MAC.
 """
 
 from collections import Counter

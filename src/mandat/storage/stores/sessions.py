@@ -1,4 +1,4 @@
-"""Logged-in browsers: `SessionStore` on SQLite. A session's row carries a MAC, so that nobody can be logged in by an INSERT."""
+"""Logged-in browsers: `SessionStore` on SQLite. Rows carry a MAC, so that nobody can be logged in by an INSERT."""
 
 from sqlalchemy import Connection, delete, insert, select, update
 

@@ -1,4 +1,4 @@
-"""Accounts and who can log in to them: `UserStore` on SQLite. Rows carry a MAC, so that no row edit makes an operator."""
+"""Accounts and who can log in to them: `UserStore` on SQLite. Rows carry a MAC: no row edit makes an operator."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class SqliteUsers:
             await self._writer.run(job)
 
     async def close_account(self, account: str, *, at: int) -> bool:
-        """Closes every user of the account and ends their sessions. False when there is no open user of that account."""
+        """Closes every user of the account and ends their sessions. False when the account has no open user."""
         if not is_storable(account):
             return False
 
