@@ -1,0 +1,126 @@
+"""Decides where an upstream's answer begins and ends, and whether that is beyond doubt.
+
+An exchange ends only with a final answer (status >= 200). Answers to HEAD, 204 and 304 end at the head. What cannot be
+framed in exactly one way is a fault of the upstream (502), never passed on. Source: RFC 9112 section 6, design.md 8.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import httptools
+
+from mandat.enforcement.gateway.framing import FramingFault, Headers, find_raw_fault
+
+_MAX_FIELDS: Final = 128
+_BODILESS: Final = (204, 304)
+
+
+class Ending(Enum):
+    """How the end of an answer's body is known."""
+
+    AT_HEAD = "there is no body"
+    BY_LENGTH = "Content-Length"
+    BY_LAST_CHUNK = "chunked"
+    BY_CLOSE = "the connection is closed"
+
+
+@dataclass(slots=True)
+class AnswerHead:
+    """The head of a final answer, or of an interim one (status < 200), which the caller drops.
+
+    `content_length` is what the upstream announced, also where there is no body (HEAD); None when it did not.
+    """
+
+    status: int
+    headers: Headers
+    ending: Ending
+    content_length: int | None
+    keeps_alive: bool
+
+
+class AnswerParser:
+    """The answer to one request. Feed whole heads until one is final, then its body."""
+
+    __slots__ = ("_headers", "_is_head_done", "_parser", "body_parts", "is_beyond_end", "is_complete")
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: Headers = []
+        self._is_head_done = False
+        self.body_parts: list[bytes] = []
+        self.is_complete = False
+        self.is_beyond_end = False
+
+    def read_head(self, head: bytes, *, is_answer_to_head: bool) -> AnswerHead | FramingFault:
+        """The head as a value. `head` ends with the empty line and holds nothing after it."""
+        if not head.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")) or not head[9:12].isdigit():
+            return FramingFault("not an HTTP/1.1 or HTTP/1.0 status line")
+        if (why := find_raw_fault(head, max_fields=_MAX_FIELDS)) is not None:
+            return FramingFault(why)
+        self._headers = []
+        self._is_head_done = self.is_complete = False
+        try:
+            self._parser.feed_data(head)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return FramingFault("a malformed answer head")
+        status = int(head[9:12])
+        if not self._is_head_done or status < 100 or status == 101:
+            return FramingFault("a malformed answer head")
+        is_http_11 = head.startswith(b"HTTP/1.1")
+        return _answer_head(status, self._headers, is_http_11=is_http_11, is_bodiless=is_answer_to_head)
+
+    def feed_body(self, data: bytes) -> bool:
+        """More of a body. False: it is malformed. Bytes after the end set `is_beyond_end` and are not part of it."""
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.is_beyond_end = True
+            return self.is_complete
+        return True
+
+    def on_message_begin(self) -> None:
+        if self.is_complete and self._is_head_done:
+            self.is_beyond_end = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_head_done:
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        self._is_head_done = True
+
+    def on_body(self, body: bytes) -> None:
+        if not self.is_beyond_end:
+            self.body_parts.append(body)
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+def _answer_head(status: int, headers: Headers, *, is_http_11: bool, is_bodiless: bool) -> AnswerHead | FramingFault:
+    content_length: int | None = None
+    is_chunked = False
+    keeps_alive = is_http_11
+    for name, value in headers:
+        if name == b"content-length":
+            if content_length is not None or not value.isdigit() or len(value) > 15:
+                return FramingFault("not exactly one Content-Length in digits")
+            content_length = int(value)
+        elif name == b"transfer-encoding":
+            if is_chunked or not is_http_11 or value.lower() != b"chunked":
+                return FramingFault("a Transfer-Encoding other than exactly chunked")
+            is_chunked = True
+        elif name == b"connection" and b"close" in value.lower():
+            keeps_alive = False
+    if is_chunked and content_length is not None:
+        return FramingFault("Content-Length and Transfer-Encoding")
+    if is_bodiless or status in _BODILESS or status < 200:
+        ending = Ending.AT_HEAD
+    elif is_chunked:
+        ending = Ending.BY_LAST_CHUNK
+    elif content_length is not None:
+        ending = Ending.BY_LENGTH
+    else:
+        ending, keeps_alive = Ending.BY_CLOSE, False
+    return AnswerHead(status, headers, ending, content_length, keeps_alive)

@@ -1,0 +1,96 @@
+"""What all connections of one gateway worker share: settings, the decision, routes, upstreams, budget, log, time.
+
+It decides nothing by itself; `client_connection` uses it for each request. Source: design.md 8.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mandat.enforcement.access_log import AccessLog
+from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.gateway.body import BufferBudget
+from mandat.enforcement.gateway.caller import CallerDesk
+from mandat.enforcement.gateway.identity import IdentityWriter
+from mandat.enforcement.gateway.routes import RouteTable
+from mandat.enforcement.gateway.upstream_pool import UpstreamPool
+from mandat.enforcement.point import EnforcementPoint
+from mandat.enforcement.settings import GatewaySettings, Upstream
+from mandat.protocol.query_id import make_query_id
+
+if TYPE_CHECKING:
+    from mandat.enforcement.gateway.client_connection import ClientConnection
+
+
+class Door:
+    """One worker's shared state. `coarse_now` is the loop's time at the last sweep: good enough for deadlines, and free.
+
+    `is_stopping` makes every answer the last one on its connection.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        point: EnforcementPoint,
+        signer: AssertionSigner,
+        access_log: AccessLog,
+        routes: RouteTable,
+        clock: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        """
+        Args:
+            settings: see `GatewaySettings`.
+            point, signer, access_log, routes: made from the same settings, see `run`.
+            clock: Unix seconds.
+            entropy: random bytes; they only seed the query ids, which are unique but no secret.
+        """
+        self.settings = settings
+        self.limits = settings.limits
+        self.point = point
+        self.routes = routes
+        self.desk = CallerDesk(settings.public_urls, settings.trusted_proxies)
+        self.identity = IdentityWriter(signer)
+        self.budget = BufferBudget(settings.limits.buffer_bytes)
+        self.access_log = access_log
+        self.clock = clock
+        self.coarse_now = 0.0
+        self.is_stopping = False
+        self.connections: set[ClientConnection] = set()
+        self._pools: dict[tuple[str, float], UpstreamPool] = {}
+        self._random_bits = random.Random(entropy(32)).getrandbits
+        self._pid = os.getpid()
+
+    def new_query_id(self, now: float) -> str:
+        """An id for one exchange; `now` is Unix seconds."""
+        return make_query_id(
+            zone=self.settings.zone,
+            host=self.settings.host_name,
+            now=now,
+            pid=self._pid,
+            random="%016x" % self._random_bits(64),
+        )
+
+    def pool(self, upstream: Upstream) -> UpstreamPool:
+        """The connections to an upstream; entries with the same address and patience share them."""
+        key = (upstream.address, upstream.timeout_seconds)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = UpstreamPool(upstream, self.limits, lambda: self.coarse_now)
+        return pool
+
+    def sweep(self, now: float) -> None:
+        """Enforce every deadline; called regularly with the loop's time."""
+        self.coarse_now = now
+        for connection in list(self.connections):
+            if now > connection.deadline:
+                connection.on_deadline()
+        for pool in self._pools.values():
+            pool.sweep(now)
+
+    def close_pools(self) -> None:
+        """Close all connections to upstreams."""
+        for pool in self._pools.values():
+            pool.close()

@@ -1,0 +1,186 @@
+"""Decides which header fields cross the gateway, in both directions, and what the gateway puts in their place.
+
+The order is fixed (Traefik CVE-2024-45410): first everything hop-by-hop and everything managed is dropped, then the
+gateway's own fields are written. A managed name is dropped in every spelling: `_` and `.` are read as `-`, because
+servers that export fields as environment variables cannot tell them apart (oauth2-proxy CVE-2025-64484).
+Documented for upstream authors in docs/reference/headers.md. Source: design.md 8, RFC 9110 section 7.6.1.
+"""
+
+from typing import Final
+
+from mandat.enforcement.gateway.framing import Headers
+
+_HOP_BY_HOP: Final = frozenset(
+    (
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    )
+)
+
+_REFRAMED: Final = frozenset((b"host", b"content-length", b"expect"))
+"""Written anew by the gateway, or ended here."""
+
+_MANAGED_PREFIXES: Final = (b"x-mandat-", b"x-ovh-", b"x-forwarded-", b"x-original-", b"x-rewrite-", b"proxy-")
+_MANAGED: Final = frozenset(
+    (
+        # who is calling, from where, under which name: only the gateway says so
+        b"forwarded",
+        b"x-forwarded",
+        b"via",
+        b"proxy",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"client-ip",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+        b"x-cluster-client-ip",
+        b"x-originating-ip",
+        b"x-remote-ip",
+        b"x-remote-addr",
+        b"x-remote-user",
+        b"remote-user",
+        b"x-host",
+        b"x-http-host-override",
+        # another method or another URL than the one that was judged
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"x-url-scheme",
+        b"x-http-destinationurl",
+        b"x-http-path-override",
+        b"destination",
+    )
+)
+
+_LOGIN: Final = frozenset((b"cookie", b"cookie2", b"authorization"))
+"""Between a browser and the authority; no other upstream may see them."""
+
+_OPEN_ROUTE: Final = frozenset((b"x-ovh-application",))
+"""A managed name that open routes of the authority need: `POST /auth/credential` names its application with it."""
+
+_ANSWER_DROPPED: Final = _HOP_BY_HOP | frozenset((b"content-length", b"x-ovh-queryid"))
+_ANSWER_DROPPED_FROM_API: Final = frozenset(
+    (
+        # state in the browser for the public origin, which other pages share
+        b"set-cookie",
+        b"set-cookie2",
+        b"clear-site-data",
+        b"service-worker-allowed",
+        b"strict-transport-security",
+        b"alt-svc",
+        b"nel",
+        b"report-to",
+        b"reporting-endpoints",
+        # replaced by SANDBOX
+        b"content-security-policy",
+        b"content-security-policy-report-only",
+        b"x-content-type-options",
+    )
+)
+
+CORS_ANSWER: Final = (
+    b"Access-Control-Allow-Origin: *\r\n"
+    b"Access-Control-Expose-Headers: X-Ovh-QueryID, X-Pagination-Elements, X-Pagination-Cursor-Next, Retry-After\r\n"
+)
+NO_CACHE: Final = b"Cache-Control: no-cache, no-store\r\n"
+SANDBOX: Final = (
+    b"X-Content-Type-Options: nosniff\r\n"
+    b"Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox\r\n"
+)
+"""An answer of an API opened in a browser must not run as the authority's pages (design.md 7)."""
+
+_KNOWN_MAX: Final = 2_048
+_canonical_names: dict[bytes, bytes] = {}
+_managed_names: dict[bytes, bool] = {}
+
+
+def canonical_name(name: bytes) -> bytes:
+    """A lower-case field name as a careless server would read it."""
+    return name.replace(b"_", b"-").replace(b".", b"-")
+
+
+def is_managed(name: bytes) -> bool:
+    """Whether only the gateway may set this field on the way to an upstream. `name` is in lower case."""
+    known = _managed_names.get(name)
+    if known is None:
+        plain = canonical_name(name)
+        known = plain in _MANAGED or plain in _HOP_BY_HOP or plain in _REFRAMED or plain.startswith(_MANAGED_PREFIXES)
+        if len(_managed_names) < _KNOWN_MAX:
+            _managed_names[name] = known
+    return known
+
+
+def find_connection_fault(options: frozenset[bytes]) -> str | None:
+    """Why a Connection field is refused: it may not take away what the gateway itself decides about."""
+    for option in options:
+        if option not in _HOP_BY_HOP and is_managed(option):
+            return "Connection names a field that it may not remove"
+    return None
+
+
+def request_fields(
+    headers: Headers, *, connection_options: frozenset[bytes], is_trusted: bool, is_open_route: bool
+) -> list[bytes]:
+    """The caller's fields that an upstream may see, as lines `name: value` without line ends.
+
+    Args:
+        headers: the caller's, names in lower case.
+        connection_options: what the caller's Connection named; dropped as well.
+        is_trusted: the upstream is the authority: it gets Cookie and Authorization.
+        is_open_route: nothing was judged, so the authority needs X-Ovh-Application.
+    """
+    lines = []
+    for name, value in headers:
+        if is_managed(name) and not (is_open_route and name in _OPEN_ROUTE):
+            continue
+        if name in connection_options or (not is_trusted and canonical_name(name) in _LOGIN):
+            continue
+        lines.append(b"%b: %b" % (name, value))
+    return lines
+
+
+def answer_fields(headers: Headers, *, is_trusted: bool, is_api: bool, is_judged: bool) -> bytes:
+    """The fields of an upstream's answer that the client may see, with the gateway's own, each line with its end.
+
+    Framing and X-Ovh-QueryID are left to the caller.
+
+    Args:
+        headers: the upstream's, names in lower case.
+        is_trusted: the upstream is the authority, which sets cookies and page headers itself.
+        is_api: the path is below an API version: CORS is open, as OVHcloud's (wire.md 8).
+        is_judged: the answer belongs to one account and no cache may keep it.
+    """
+    options = _NO_OPTIONS
+    for name, value in headers:
+        if name == b"connection":
+            options |= frozenset(part.strip() for part in value.lower().split(b","))
+    lines = []
+    has_cache_control = False
+    for name, value in headers:
+        if name in _ANSWER_DROPPED or name in options or name.startswith(b"x-mandat-"):
+            continue
+        if not is_trusted and name in _ANSWER_DROPPED_FROM_API:
+            continue
+        if is_api and (name.startswith(b"access-control-") or (is_judged and name == b"cache-control")):
+            continue
+        has_cache_control |= name == b"cache-control"
+        lines.append(b"%b: %b\r\n" % (name, value))
+    if is_api:
+        lines.append(CORS_ANSWER)
+        if not has_cache_control:
+            lines.append(NO_CACHE)
+    if not is_trusted:
+        lines.append(SANDBOX)
+    return b"".join(lines)
+
+
+_NO_OPTIONS: Final[frozenset[bytes]] = frozenset()

@@ -1,0 +1,59 @@
+"""Tells an upstream who is calling: the managed fields of one call, as header lines with their ends.
+
+The fields and what an upstream may rely on: docs/reference/headers.md. Source: design.md 2.
+"""
+
+from typing import Final
+
+from mandat.core.decision import Permit
+from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.gateway.caller import Caller
+from mandat.enforcement.settings import Upstream
+from mandat.protocol.headers import (
+    ACCOUNT,
+    APPLICATION_ID,
+    ASSERTION,
+    CALLER_ADDRESS,
+    CREDENTIAL_ID,
+    PUBLIC_ORIGIN,
+    QUERY_ID,
+)
+
+_MAX_KEPT: Final = 20_000
+
+
+def exchange_fields(query_id: str, caller: Caller) -> bytes:
+    """What every upstream is told about every exchange."""
+    origin = f"{PUBLIC_ORIGIN}: {caller.public_origin}\r\n" if caller.public_origin else ""
+    return f"{QUERY_ID}: {query_id}\r\n{CALLER_ADDRESS}: {caller.address}\r\n{origin}".encode("latin-1")
+
+
+class IdentityWriter:
+    """Writes for whom a permitted call is made. Keeps the lines of a credential as long as its assertion is the same."""
+
+    def __init__(self, signer: AssertionSigner) -> None:
+        self._signer = signer
+        self._kept: dict[tuple[int, str], tuple[bytes, bytes]] = {}
+
+    def fields(self, permit: Permit, upstream: Upstream, now: float) -> bytes:
+        """The lines for one permitted call. `now` is Unix seconds. The authority needs no assertion: it has a socket."""
+        if upstream.trusted:
+            return _plain_fields(permit)
+        token = self._signer.assertion(permit.application, permit.grant, audience=upstream.audience, now=now)
+        key = (permit.grant.credential_id, upstream.audience)
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] is token:
+            return kept[1]
+        lines = _plain_fields(permit) + b"%b: %b\r\n" % (ASSERTION.encode(), token)
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+        self._kept[key] = (token, lines)
+        return lines
+
+
+def _plain_fields(permit: Permit) -> bytes:
+    grant = permit.grant
+    account = "".join(character for character in grant.account if character.isprintable())
+    return (
+        f"{ACCOUNT}: {account}\r\n{APPLICATION_ID}: {permit.application.id}\r\n{CREDENTIAL_ID}: {grant.credential_id}\r\n"
+    ).encode()

@@ -1,0 +1,176 @@
+"""Drives the decision for any door: supplies what `mandat.core.decision` asks for, then admits writes once.
+
+What is in memory is supplied at once, without a task; a `Suspended` call is finished by awaiting. What a call means is
+never decided here. Anything that cannot be found out is a refusal, and a driver's failure closes the door (503).
+Source: design.md 3 and 4.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from mandat.core.decision import (
+    CallHead,
+    Decision,
+    Deny,
+    Need,
+    NeedAddressBudget,
+    NeedApplication,
+    NeedBody,
+    NeedGrant,
+    NeedJsonCheck,
+    Permit,
+    Policy,
+    Supply,
+    decide,
+)
+from mandat.enforcement.failures import AddressFailures
+from mandat.enforcement.interfaces import MISSING, GrantSource, ReplayMemory, SourceUnavailable, UsageSink, WriteSeen
+from mandat.protocol.refusals import Reason
+from mandat.protocol.strict_json import check_json
+
+BodyReader = Callable[[int], Awaitable[bytes | Reason]]
+"""Reads the whole body, of at most the given number of bytes, or says why not."""
+
+_Steps = Generator[Need, Supply, Decision]
+
+_AUTHENTICATION_FAILURES: Final = frozenset((Reason.INVALID_KEY, Reason.NOT_CREDENTIAL, Reason.INVALID_SIGNATURE))
+"""What an address that guesses keys meets. Refusals of authentic calls are not here: whoever can sign may be wrong."""
+
+_READS: Final = ("GET", "HEAD")
+RULE_FREE_USE: Final = "-"
+"""Stands for the rule in a use that needed none."""
+
+
+@dataclass(slots=True)
+class Suspended:
+    """A call whose decision waits for storage, for its body or for replay admission. Only `finish` reads it."""
+
+    head: CallHead
+    steps: _Steps
+    need: Need | Permit
+
+
+class EnforcementPoint:
+    """The policy enforcement point: one for each process, for all its doors."""
+
+    def __init__(
+        self,
+        source: GrantSource,
+        replay: ReplayMemory,
+        usage: UsageSink,
+        *,
+        policy: Policy,
+        failures: AddressFailures,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock` gives Unix seconds; the other arguments are described with their types."""
+        self._source = source
+        self._replay = replay
+        self._usage = usage
+        self._policy = policy
+        self._failures = failures
+        self._clock = clock
+
+    def judge(self, head: CallHead, body: bytes | None) -> Decision | Suspended:
+        """Judge a call with what is in memory.
+
+        Args:
+            head: the call.
+            body: the whole body when it has already arrived (b"" when there is none), else None.
+
+        Returns:
+            The decision, or a Suspended call for `finish`.
+        """
+        steps = decide(head, self._policy, self._clock())
+        try:
+            need = next(steps)
+            while True:
+                supply = self._supply_from_memory(need, head, body)
+                if supply is MISSING:
+                    return Suspended(head, steps, need)
+                need = steps.send(supply)  # type: ignore[arg-type]
+        except StopIteration as stop:
+            decision: Decision = stop.value
+        except SourceUnavailable:
+            return Deny(Reason.STORAGE_UNAVAILABLE)
+        if isinstance(decision, Permit) and decision.method not in _READS:
+            return Suspended(head, steps, decision)
+        return self._settle(head, decision)
+
+    async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
+        """The decision about a suspended call. Await it once."""
+        try:
+            if isinstance(suspended.need, Permit):
+                decision: Decision = suspended.need
+            else:
+                decision = await self._drive(suspended.head, suspended.steps, suspended.need, read_body)
+            if isinstance(decision, Permit) and decision.method not in _READS:
+                decision = await self._admit(suspended.head, decision)
+        except SourceUnavailable:
+            return Deny(Reason.STORAGE_UNAVAILABLE)
+        return self._settle(suspended.head, decision)
+
+    def _supply_from_memory(self, need: Need, head: CallHead, body: bytes | None) -> object:
+        """What `need` asks for, or MISSING when it takes IO or a thread to find out."""
+        if isinstance(need, NeedAddressBudget):
+            return self._failures.allows(head.address)
+        if isinstance(need, NeedApplication):
+            return self._source.peek_application(need.key)
+        if isinstance(need, NeedGrant):
+            return self._source.peek_grant(need.consumer_key_hash)
+        if isinstance(need, NeedBody) and body is not None:
+            return body
+        return MISSING
+
+    async def _drive(self, head: CallHead, steps: _Steps, need: Need, read_body: BodyReader) -> Decision:
+        try:
+            while True:
+                need = steps.send(await self._supply(need, head, read_body))
+        except StopIteration as stop:
+            decision: Decision = stop.value
+            return decision
+
+    async def _supply(self, need: Need, head: CallHead, read_body: BodyReader) -> Supply:
+        match need:
+            case NeedAddressBudget():
+                return self._failures.allows(head.address)
+            case NeedApplication(key):
+                return await self._source.find_application(key)
+            case NeedGrant(consumer_key_hash):
+                return await self._source.find_grant(consumer_key_hash)
+            case NeedBody(max_bytes):
+                return await read_body(max_bytes)
+            case NeedJsonCheck(body):
+                return await asyncio.to_thread(check_json, body) or True
+
+    async def _admit(self, head: CallHead, permit: Permit) -> Decision:
+        """Replay admission; quota will follow it here."""
+        if await self._replay.admit(write_seen(permit, head.address)):
+            return permit
+        return Deny(Reason.REPLAYED, {"reason": "a call with this signature was already made"})
+
+    def _settle(self, head: CallHead, decision: Decision) -> Decision:
+        if isinstance(decision, Permit):
+            rule = RULE_FREE_USE if decision.rule is None else str(decision.rule)
+            self._usage.note(decision.grant.credential_id, rule, head.address, int(self._clock()))
+        elif decision.reason in _AUTHENTICATION_FAILURES:
+            self._failures.note(head.address)
+        return decision
+
+
+def write_seen(permit: Permit, address: str) -> WriteSeen:
+    """A permitted write as replay admission sees it. Fields are length-prefixed, so that none can borrow from another."""
+    call = permit.call
+    return WriteSeen(
+        signature_digest=_digest(call.application_key, call.consumer_key, call.timestamp, call.signature),
+        call_digest=_digest(permit.method.encode(), permit.target.raw, permit.body, address.encode()),
+        timestamp=int(call.timestamp),
+        strict=permit.application.strict,
+    )
+
+
+def _digest(*fields: bytes) -> bytes:
+    return sha256(b"".join(b"%d:%b" % (len(field), field) for field in fields)).digest()

@@ -1,0 +1,68 @@
+"""Tells the authority which rights are used: counted here, sent once a second, dropped when it does not listen.
+
+Best effort by design: no call waits for a counter (design.md 6). Each batch is one line, a JSON list of `Use`.
+Implements `interfaces.UsageSink`; storage reads the other end.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from mandat.enforcement.interfaces import Use
+
+SEND_SECONDS: Final = 1.0
+MAX_KEYS: Final = 20_000
+"""Different (credential, rule, address) in one second; more are not counted."""
+
+_DEADLINE_SECONDS: Final = 1.0
+
+
+class UsageSender:
+    """Counts permitted calls and sends the counts over a unix stream socket. `run` does the sending."""
+
+    def __init__(self, path: str, *, send_seconds: float = SEND_SECONDS, max_keys: int = MAX_KEYS) -> None:
+        self._path = path
+        self._send_seconds = send_seconds
+        self._max_keys = max_keys
+        self._calls: dict[tuple[int, str, str], int] = {}
+        self._last: int = 0
+        self._writer: asyncio.StreamWriter | None = None
+
+    def note(self, credential_id: int, rule: str, address: str, at: int) -> None:
+        """See `interfaces.UsageSink.note`."""
+        key = (credential_id, rule, address)
+        calls = self._calls.get(key)
+        if calls is not None:
+            self._calls[key] = calls + 1
+        elif len(self._calls) < self._max_keys:
+            self._calls[key] = 1
+        self._last = at
+
+    async def run(self) -> None:
+        """Send until cancelled; then send once more what is left."""
+        try:
+            while True:
+                await asyncio.sleep(self._send_seconds)
+                await self.send()
+        finally:
+            await self.send()
+            if self._writer is not None:
+                self._writer.close()
+
+    async def send(self) -> None:
+        """Send what was counted since the last time. What cannot be delivered is dropped."""
+        if not self._calls:
+            return
+        calls, self._calls = self._calls, {}
+        uses = [Use(*key, calls=number, at=self._last) for key, number in calls.items()]
+        try:
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                if self._writer is None or self._writer.is_closing():
+                    _, self._writer = await asyncio.open_unix_connection(self._path)
+                self._writer.write(msgspec.json.encode(uses) + b"\n")
+                await self._writer.drain()
+        except (OSError, TimeoutError):
+            if self._writer is not None:
+                self._writer.close()
+            self._writer = None
