@@ -1,7 +1,7 @@
 """The authority's stores in memory, with the laws of `authority.interfaces`: one winner, audit with the change.
 
-Each method first lets other tasks run, as a database would, so that races between flows happen here too. Set `broken` to
-make every method raise StorageUnavailable.
+Each method first lets other tasks run, as a database would, so that races between flows happen here too. Set `broken`
+to make every method raise StorageUnavailable.
 """
 
 import asyncio

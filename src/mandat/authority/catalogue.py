@@ -46,6 +46,8 @@ class Catalogue:
 
     def replace_source(self, name: str, documents: Mapping[str, JsonObject]) -> None:
         """Takes the documents of the upstream `name`, by section, in place of what it had before."""
+        if self._sources.get(name) == documents:
+            return
         self._sources = {**self._sources, name: dict(documents)}
         self._merge()
 

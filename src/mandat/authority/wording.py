@@ -5,7 +5,7 @@ API does not describe is said plainly, never left out. Which risk a rule bears i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mandat.authority.catalogue import Catalogue, Operation
@@ -60,82 +60,95 @@ def rights_in_words(rules: Sequence[AccessRule], catalogue: Catalogue) -> Rights
     by_effect: dict[Effect, list[Right]] = {effect: [] for effect in (Effect.READ, Effect.CHANGE, Effect.DELETE)}
     for rule in dict.fromkeys(rules):
         work = len(rule.path) * len(catalogue.candidates(rule))
-        operations = catalogue.covered(rule) if work <= work_left else []
-        work_left -= min(work, work_left)
+        operations = catalogue.covered(rule) if work <= work_left else None
+        work_left = max(work_left - work, 0)
         by_effect[effect_of(rule)].append(_right(rule, operations))
     groups = tuple(RightGroup(effect, tuple(rights)) for effect, rights in by_effect.items() if rights)
     return Rights(groups=groups, risks=frozenset(risks_of(rules)))
 
 
-def _right(rule: AccessRule, operations: Sequence[Operation]) -> Right:
+def _right(rule: AccessRule, operations: Sequence[Operation] | None) -> Right:
+    """`operations` None: too much work to look them up, so nothing is claimed about them."""
     first = rule.path.removeprefix("/").partition("/")[0]
     service = "" if "*" in first else first
     risks = frozenset(risks_of([rule]))
-    if len(operations) == 1 and not is_whole_account(rule.path):
+    if not operations:
+        return Right(_plain(rule, looked_up=operations is not None), rule, risks, service)
+    named = "*" not in rule.path or len(operations) == 1
+    if named and not is_whole_account(rule.path):
         return Right(_sentence(operations[0], rule), rule, risks, service)
-    if "*" not in rule.path:
-        return Right(_plain(rule, operations), rule, risks, service)
-    text = _wildcard(rule)
-    if operations:
-        counted = ngettext("%(count)d operation", "%(count)d operations", len(operations))
-        text = f"{text}: {counted % {'count': len(operations)}}"
+    counted = ngettext("%(count)d operation", "%(count)d operations", len(operations)) % {"count": len(operations)}
     covers = tuple(_sentence(operation, rule) for operation in operations[:COVERED_SHOWN])
-    return Right(text, rule, risks, service, covers=covers, covered=len(operations))
+    return Right(f"{_bare(rule)}: {counted}", rule, risks, service, covers=covers, covered=len(operations))
 
 
 def _sentence(operation: Operation, rule: AccessRule) -> str:
-    """The operation's description, and what it is limited to: "Create a record – zone example.org"."""
+    """The operation's description, and what it is limited to.
+
+    "Create a record in the zone" becomes "Create a record in the zone example.org"; what has no place in the
+    description is added: "Delete a record in the zone example.org – any record id".
+    """
     description = operation.description.strip().rstrip(".")
     text = gettext(description) if description else f"{_verb(rule.method)} {operation.template}"
-    limits = _limits(operation, rule)
-    return f"{text} – {limits}" if limits else text
+    added = []
+    for label, value in _limits(operation, rule):
+        if value is None:
+            added.append(gettext("any %(label)s") % {"label": label})
+            continue
+        said = gettext("%(label)s %(value)s") % {"label": label, "value": value}
+        named = re.search(rf"\b[Tt]he (?:\w+ )?{re.escape(label)}\b(?!['’])", text)
+        if named is None:
+            added.append(said)
+        else:
+            text = text[: named.end() - len(label)] + said + text[named.end() :]
+    return f"{text} – {', '.join(added)}" if added else text
 
 
-def _limits(operation: Operation, rule: AccessRule) -> str:
-    """What the rule says for each parameter of the template: "zone example.org, any record"."""
+def _limits(operation: Operation, rule: AccessRule) -> Iterator[tuple[str, str | None]]:
+    """What the rule says for each parameter of the template, in order: its label, and its value or None for any."""
     given, star, _ = rule.path.strip("/").partition("*")
     values = given.split("/")
-    said = []
     for place, segment in enumerate(operation.segments):
         if not segment.startswith("{"):
             continue
-        label = _label(segment.strip("{}"))
-        # The last piece before a star may go on after it, so it is not the whole value.
-        known = place < len(values) - 1 or (place < len(values) and not star)
-        begun = place == len(values) - 1 and values[place] and star
-        if known:
-            said.append(gettext("%(label)s %(value)s") % {"label": label, "value": values[place]})
-        elif begun:
-            said.append(gettext("%(label)s %(value)s*") % {"label": label, "value": values[place]})
+        label = _label(segment.strip("{}"), after=operation.segments[place - 1] if place else "")
+        # The last piece before a star may go on after it, so it is only the beginning of a value.
+        if place < len(values) - 1 or (place < len(values) and not star):
+            yield label, values[place]
+        elif place == len(values) - 1 and values[place]:
+            yield label, f"{values[place]}*"
         else:
-            said.append(gettext("any %(label)s") % {"label": label})
-    return ", ".join(said)
+            yield label, None
 
 
-def _label(parameter: str) -> str:
-    """`zoneName` -> "zone", `credentialId` -> "credential id"."""
+def _label(parameter: str, *, after: str) -> str:
+    """`zoneName` -> "zone", `credentialId` -> "credential id", and `id` after `record` -> "record id"."""
     words = [word.lower() for word in _WORD_BORDER.split(parameter) if word]
+    if words == ["id"] and after and not after.startswith("{"):
+        return f"{after} id"
     if len(words) > 1 and words[-1] == "name":
         words.pop()
     return " ".join(words)
 
 
-def _plain(rule: AccessRule, operations: Sequence[Operation]) -> str:
-    if operations:
-        return _sentence(operations[0], rule)
-    text = gettext("%(verb)s %(path)s (the API does not describe this call)")
-    return text % {"verb": _verb(rule.method), "path": rule.path}
+def _plain(rule: AccessRule, *, looked_up: bool) -> str:
+    if not looked_up:
+        return _bare(rule)
+    return gettext("%(right)s (the API does not describe such a call)") % {"right": _bare(rule)}
 
 
-def _wildcard(rule: AccessRule) -> str:
-    verb = _verb(rule.method)
-    if is_whole_account(rule.path):
-        return gettext("%(verb)s everything in the account") % {"verb": verb}
-    if rule.path.endswith("/*") and rule.path.count("*") == 1:
-        return gettext("%(verb)s everything below %(path)s") % {"verb": verb, "path": rule.path[:-2]}
-    if rule.path.endswith("*") and rule.path.count("*") == 1:
-        return gettext("%(verb)s everything that begins with %(path)s") % {"verb": verb, "path": rule.path[:-1]}
-    return gettext("%(verb)s everything of the form %(path)s") % {"verb": verb, "path": rule.path}
+def _bare(rule: AccessRule) -> str:
+    """The rule in words that need no description."""
+    verb, path = _verb(rule.method), rule.path
+    if "*" not in path:
+        return gettext("%(verb)s %(path)s") % {"verb": verb, "path": path}
+    if is_whole_account(path):
+        return gettext("%(verb)s anything in the account") % {"verb": verb}
+    if path.endswith("/*") and path.count("*") == 1:
+        return gettext("%(verb)s anything below %(path)s") % {"verb": verb, "path": path[:-2]}
+    if path.endswith("*") and path.count("*") == 1:
+        return gettext("%(verb)s anything that begins with %(path)s") % {"verb": verb, "path": path[:-1]}
+    return gettext("%(verb)s anything of the form %(path)s") % {"verb": verb, "path": path}
 
 
 def _verb(method: str) -> str:

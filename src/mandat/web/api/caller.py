@@ -12,6 +12,7 @@ from mandat.web.api.refusal import ApiRefusal
 from mandat.web.settings import caller_address
 
 MAX_ID = 2**63 - 1
+MAX_ID_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def provide_caller(request: Request[Any, Any, Any]) -> Caller:
 
 
 def _id(text: str) -> int | None:
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS):
         return None
     number = int(text)
     return number if number <= MAX_ID else None

@@ -60,8 +60,6 @@ async def list_credentials(request: Request[Any, Any, Any], caller: Caller, auth
     status = query.get("status")
     if status is not None and status not in _STATES:
         raise bad_parameter("status", f"Query parameter status must be one of {', '.join(_STATES)}")
-    if application_id is not None and len(application_id.lstrip("0")) > 19:
-        return answer([])  # no such application, hence no credential of it
     credentials = await authority.delegations.list_credentials(
         caller.account,
         application_id=None if application_id is None else read_id(application_id, field="applicationId"),

@@ -8,7 +8,7 @@ from litestar import Request
 
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonFault, JsonValue, parse_json
-from mandat.web.api.caller import MAX_ID
+from mandat.web.api.caller import MAX_ID, MAX_ID_DIGITS
 from mandat.web.api.refusal import ApiRefusal, bad_parameter
 
 MAX_QUERY_FIELDS = 16
@@ -53,17 +53,16 @@ def read_query(request: Request[Any, Any, Any], known: Collection[str]) -> dict[
 
 
 def read_id(text: str, *, field: str) -> int:
-    """A positive 64-bit number.
+    """A number that may name something. One beyond 64 bits reads as 0, which names nothing either.
 
     Raises:
-        ApiRefusal: it is none. A number that is too large names nothing, like any other unknown id.
+        ApiRefusal: it is no number.
     """
     if not (text.isascii() and text.isdigit()):
         raise bad_parameter(field, f"{field} must be a number")
-    significant = text.lstrip("0")
-    if len(significant) > 19 or int(significant or "0") > MAX_ID:
-        raise ApiRefusal(Reason.UNKNOWN_OBJECT, f"There is no such {field}", field=field)
-    return int(significant or "0")
+    significant = text.lstrip("0") or "0"
+    number = int(significant) if len(significant) <= MAX_ID_DIGITS else 0
+    return number if number <= MAX_ID else 0
 
 
 def _shown(name: str) -> str:

@@ -6,9 +6,9 @@ from litestar.di import Provide
 from mandat.authority.service import Authority
 from mandat.web.api import auth, describe, me
 from mandat.web.api.caller import provide_caller
+from mandat.web.routes import VERSION_PREFIXES
 from mandat.web.settings import PageSettings
 
-VERSION_PREFIXES = ("/1.0", "/v1")
 """`/v1` is another name of `/1.0` (wire.md 4.2)."""
 
 _HANDLERS = [
