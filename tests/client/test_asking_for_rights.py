@@ -170,7 +170,17 @@ def test_a_damaged_session_accepts_nothing(damaged: Any) -> None:
 
 @pytest.mark.parametrize(
     "redirection",
-    ["/back", "$REDIRECT_URL", "javascript:alert(1)", "https://u@shop.test/", "https://", BACK + "&mandat_return=1"],
+    [
+        "/back",
+        "https://x.test/é",
+        "https://x.test/a b",
+        "https://x.test\\@y.test/",
+        "$REDIRECT_URL",
+        "javascript:alert(1)",
+        "https://u@shop.test/",
+        "https://",
+        "https://x.test/?mandat_return=1",
+    ],
 )
 def test_a_redirection_no_browser_comes_back_to_is_refused_before_anything_is_sent(redirection: str) -> None:
     api = WireApi()

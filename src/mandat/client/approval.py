@@ -23,6 +23,10 @@ class ApprovalFailed(ClientFault):
     """The pages did not take the answer. The text says what they said."""
 
 
+_OUTCOMES: dict[str, Literal["confirmed", "refused"]] = {"done": "confirmed", "refused": "refused"}
+"""What the pages that end the matter call themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """What came of it.
@@ -70,9 +74,10 @@ def approve(
             raise ApprovalFailed(f"The page cannot be reached: {error}") from error
     if page is None:
         return Approval("confirmed", browser.sent_to, "")
-    if browser.status >= 400 or page.form_with("answer") or page.form_with("password"):
+    outcome = _OUTCOMES.get(page.name) if browser.status == 200 else None
+    if outcome is None:
         raise ApprovalFailed(_what_it_says("The answer was not taken", browser, page))
-    return Approval("refused" if refuse else "confirmed", None, page.heading)
+    return Approval(outcome, None, page.heading)
 
 
 def _consent_form(browser: "_Browser", validation_url: str, *, login: str, password: str) -> Form:

@@ -24,13 +24,13 @@ class Form:
 
 @dataclass
 class Page:
-    """What matters of a page. `alerts` are its texts with role="alert"; `outcome` is its `data-outcome`, if any."""
+    """What matters of a page. `alerts` are its texts with role="alert"; `name` is its `data-page`, empty without one."""
 
     title: str = ""
     heading: str = ""
     alerts: list[str] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
-    outcome: str | None = None
+    name: str = ""
 
     def form_with(self, *names: str) -> Form | None:
         """The first form that has all these fields; None when there is none."""
@@ -60,7 +60,7 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        self.page.outcome = given.get("data-outcome", self.page.outcome)
+        self.page.name = given.get("data-page", self.page.name)
         if self._alert_depth:
             self._alert_depth += tag not in _VOID
         elif given.get("role") == "alert" and tag not in _VOID:
@@ -102,6 +102,8 @@ class _Reader(HTMLParser):
             case "select":
                 self._select = None
             case "textarea":
+                if self._form is not None and self._textarea is not None:
+                    self._form.values[self._textarea] = self._form.values[self._textarea].removeprefix("\n")
                 self._textarea = None
             case "title" | "h1":
                 self._text_into = None

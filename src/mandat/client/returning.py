@@ -24,11 +24,13 @@ def marked(redirection: str, value: str) -> str:
     """`redirection` with `value` added to its query; everything else stays as it is.
 
     Raises:
-        ValueError: not an absolute http(s) URL (the browser would never come back), or the parameter is there already.
+        ValueError: the browser would never come back, because this is no absolute http(s) URL of printable ASCII
+            without user name and backslash; or the parameter is there already.
     """
     parts = urlsplit(redirection)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise ValueError(f"the redirection must be an absolute http(s) URL without user name, not {redirection!r}")
+    plain = redirection.isascii() and redirection.isprintable() and " " not in redirection and "\\" not in redirection
+    if not plain or parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise ValueError(f"the redirection must be an absolute http(s) URL in ASCII without user name: {redirection!r}")
     if any(name == PARAMETER for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         raise ValueError(f"the redirection has a parameter {PARAMETER} already; the SDK sets it")
     query = "&".join(filter(None, (parts.query, urlencode({PARAMETER: value}))))
