@@ -7,7 +7,8 @@ own POST, so the policy is `same-origin`; and `form-action` also judges the redi
 import re
 from collections.abc import Sequence
 
-_ORIGIN = re.compile(r"(https?)://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_PLAIN_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_SCHEME = re.compile(r"(https?:)//[^\s;,/?#]+")
 
 
 def page_headers(*, form_action: Sequence[str] = (), script: bool = False, connect: bool = False) -> dict[str, str]:
@@ -47,8 +48,11 @@ def page_headers(*, form_action: Sequence[str] = (), script: bool = False, conne
 
 
 def _form_source(origin: str) -> str:
-    """The CSP source for one origin. CSP has no way to write an IPv6 host: the whole scheme has to be named there."""
-    match = _ORIGIN.fullmatch(origin)
+    """The CSP source for one origin. CSP cannot write an IPv6 host, and Chromium ignores a source with an underscore:
+    there the scheme alone is named."""
+    if _PLAIN_ORIGIN.fullmatch(origin):
+        return origin
+    match = _SCHEME.fullmatch(origin)
     if match is None:
         raise ValueError(f"not an origin: {origin!r}")
-    return f"{match[1]}:" if match[2].startswith("[") else origin
+    return match[1]

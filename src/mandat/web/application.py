@@ -62,7 +62,7 @@ def make_web_app(authority: Authority, settings: PageSettings, *, with_pages: bo
 
 
 def _page_router(authority: Authority, settings: PageSettings) -> Router:
-    from mandat.web.pages import page_router  # noqa: PLC0415 - the API stands without the pages
+    from mandat.web.pages.router import page_router  # noqa: PLC0415 - the API stands without the pages
 
     return page_router(authority, settings)
 

@@ -1,0 +1,1 @@
+"""What every page stands on: reading forms strictly, knowing the visitor, answering. No page lives here."""

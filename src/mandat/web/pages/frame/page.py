@@ -1,0 +1,195 @@
+"""One request to a page: who is there, under which origin, and the ways to answer.
+
+Decides what holds for every page: an unknown host gets no page, a POST needs one of our own pages behind it, a form
+token is bound to the session. Source: design.md 7.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Request
+from litestar.response.base import ASGIResponse
+
+from mandat.authority.fault import Fault
+from mandat.authority.login import Visitor
+from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
+from mandat.look.headers import page_headers
+from mandat.look.same_origin import is_same_origin
+from mandat.look.words import gettext as _
+from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
+from mandat.protocol.refusals import WORDINGS
+from mandat.web.pages.frame.fields import MAX_FORM_BYTES, Fields, parse_fields
+from mandat.web.pages.frame.refusal import PageRefusal
+from mandat.web.pages.frame.site import Site
+
+SESSION_COOKIE = "mandat-session"
+FORM_COOKIE = "mandat-form"
+"""Holds a number that binds the forms of somebody who is not logged in; it identifies nobody."""
+FORM_TOKEN = "form_token"  # noqa: S105 - the name of a form field
+
+AnyRequest = Request[Any, Any, Any]
+
+_FORM_NUMBER = re.compile(r"[0-9a-f]{32}")
+_FORM_TYPE = re.compile(r"application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*\"?utf-8\"?)?", re.IGNORECASE)
+
+
+class Page:
+    """What a handler works with. Made by `open_page`."""
+
+    def __init__(self, request: AnyRequest, site: Site, *, origin: str, visitor: Visitor | None) -> None:
+        self.request = request
+        self.site = site
+        self.authority = site.authority
+        self.origin = origin
+        self.visitor = visitor
+        self.address = request.headers.get(CALLER_ADDRESS, "")
+        self.session_token = cookie_of(request, SESSION_COOKIE, origin)
+        number = cookie_of(request, FORM_COOKIE, origin)
+        self._form_number = number if _FORM_NUMBER.fullmatch(number) else ""
+
+    @property
+    def now(self) -> float:
+        """Unix seconds."""
+        return self.authority.clock()
+
+    @property
+    def api_origin(self) -> str:
+        """The origin a developer's program should call: this one, unless the pages have a host of their own."""
+        settings = self.site.settings
+        return self.origin if settings.pages_url is None else settings.public_origins[0].rstrip("/")
+
+    # -- what came in
+
+    def query(self) -> Fields:
+        """The query, read strictly. Raises PageRefusal (400)."""
+        return parse_fields(self.request.scope["query_string"])
+
+    async def form(self) -> Fields:
+        """The body as a form, once it is certain that one of our own pages sent it.
+
+        Raises:
+            PageRefusal: 403 for a foreign origin, 415 for another content type, 413 for a body over MAX_FORM_BYTES,
+                400 for anything a browser would not send.
+        """
+        headers = self.request.headers
+        if not is_same_origin(
+            origin=headers.get("origin"), fetch_site=headers.get("sec-fetch-site"), own_origin=self.origin
+        ):
+            raise PageRefusal(403, _("This form was not sent from one of our own pages."))
+        if _FORM_TYPE.fullmatch(headers.get("content-type", "").strip()) is None:
+            raise PageRefusal(400, _("The content type must be application/x-www-form-urlencoded."))
+        body = b""
+        async for chunk in self.request.stream():
+            body += chunk
+            if len(body) > MAX_FORM_BYTES:
+                raise PageRefusal(413, _("This form is too large."))
+        return parse_fields(body)
+
+    # -- form tokens
+
+    def token(self, action: str, *parts: str) -> str:
+        """The token of a form that does `action` to what `parts` name. The form is shown now."""
+        return self.site.tokens.make(action, self._bearer(), *parts)
+
+    def check(self, form: Fields, action: str, *parts: str) -> None:
+        """Raises PageRefusal (400 when the token is missing, 403 when it is not the one of this form)."""
+        if not self.site.tokens.check(form.text(FORM_TOKEN), action, self._bearer(), *parts):
+            raise PageRefusal(
+                403,
+                _(
+                    "This form is no longer valid: you may have logged in or out since it was shown, or your browser"
+                    " does not keep our cookies. Open the page again and send it once more."
+                ),
+            )
+
+    def _bearer(self) -> str:
+        """Whom a form belongs to: the session, or the browser while nobody is logged in."""
+        if self.visitor is not None:
+            return "session:" + self.visitor.session.token_hash.hex()
+        if not self._form_number:
+            self._form_number = self.authority.entropy(16).hex()
+        return "browser:" + self._form_number
+
+    # -- answers
+
+    def render(
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        cookies: Sequence[str] = (),
+        form_action: Sequence[str] = (),
+        retry_after_seconds: int | None = None,
+        **context: object,
+    ) -> ASGIResponse:
+        """A page. Every template also gets `page`, `visitor`, `brand`, `logout_token`."""
+        logout_token = self.token("logout") if self.visitor is not None else ""
+        html = self.site.templates.get_template(template).render(
+            brand=self.site.brand, page=self, visitor=self.visitor, logout_token=logout_token, **context
+        )
+        headers = list(page_headers(form_action=form_action).items())
+        if retry_after_seconds is not None:
+            headers.append(("Retry-After", str(retry_after_seconds)))
+        headers += [("Set-Cookie", cookie) for cookie in [*cookies, *self._form_cookie()]]
+        return ASGIResponse(body=html, status_code=status, media_type="text/html", headers=headers)
+
+    def go(self, location: str, *, cookies: Sequence[str] = ()) -> ASGIResponse:
+        """303 to one of our own paths, or to an address the authority allows to follow. Nothing may keep it."""
+        headers = [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "same-origin")]
+        headers += [("Set-Cookie", cookie) for cookie in cookies]
+        return ASGIResponse(status_code=303, headers=headers, media_type="text/plain")
+
+    def opened(self, session_token: str) -> list[str]:
+        """The cookies after logging in."""
+        return [
+            session_cookie(SESSION_COOKIE, session_token, origin=self.origin),
+            deleted_cookie(FORM_COOKIE, origin=self.origin),
+        ]
+
+    def closed(self) -> list[str]:
+        """The cookies after logging out."""
+        return [deleted_cookie(SESSION_COOKIE, origin=self.origin)]
+
+    def _form_cookie(self) -> list[str]:
+        known = cookie_of(self.request, FORM_COOKIE, self.origin)
+        if not self._form_number or self._form_number == known:
+            return []
+        return [session_cookie(FORM_COOKIE, self._form_number, origin=self.origin)]
+
+
+async def open_page(request: AnyRequest, site: Site) -> Page:
+    """The page of this request, with the visitor behind its session cookie.
+
+    Raises:
+        PageRefusal: 421 when the request came for a host that is none of ours.
+    """
+    origin = request.headers.get(PUBLIC_ORIGIN, "")
+    if not origin:
+        raise PageRefusal(421, unknown_host_message(site))
+    visitor = await site.authority.login.find_visitor(cookie_of(request, SESSION_COOKIE, origin))
+    return Page(request, site, origin=origin, visitor=visitor)
+
+
+def unknown_host_message(site: Site) -> str:
+    """What to do about a host that the configuration does not name."""
+    addresses = ", ".join(site.settings.public_origins)
+    return _(
+        "This server does not answer under this address. Its addresses are: %(addresses)s. If you run it, add the"
+        ' address you used to "public_urls" in its configuration.'
+    ) % {"addresses": addresses}
+
+
+def cookie_of(request: AnyRequest, name: str, origin: str) -> str:
+    """The value of one of our cookies, "" when the browser did not send it."""
+    return request.cookies.get(cookie_name(name, origin=origin), "")
+
+
+def fault_status(fault: Fault) -> int:
+    """The HTTP status with which a page says a fault."""
+    return WORDINGS[fault.reason].status
+
+
+def fault_errors(fault: Fault, known: Sequence[str]) -> list[tuple[str | None, str]]:
+    """A fault as the macro `error_summary` wants it: beside its field, when the form has that field."""
+    return [(fault.field if fault.field in known else None, fault.message)]

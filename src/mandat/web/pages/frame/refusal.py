@@ -1,0 +1,20 @@
+"""A request that no page can work with: refused before any page looks at it, and answered with an error page.
+
+This is the one exception of these rooms. Everything a use case refuses is a value (`authority.fault.Fault`).
+"""
+
+
+class PageRefusal(Exception):
+    """Answer with an error page.
+
+    Args:
+        status: the HTTP status, 400 to 503.
+        message: what is wrong, safe to show; names the field where there is one.
+        retry_after_seconds: set where waiting helps.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after_seconds = retry_after_seconds
