@@ -6,7 +6,7 @@ fails closed (SourceUnavailable), and the connection is dropped, because its ord
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Final, cast
 
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
 from mandat.enforcement.replay_wire import ADMITTED, encode_write
@@ -26,8 +26,8 @@ class _KeeperConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport, not its class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         for index in range(len(data)):

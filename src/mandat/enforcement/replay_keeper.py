@@ -7,6 +7,7 @@ Runs inside the supervisor's loop, so that the memory outlives any worker. What 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from mandat.enforcement.replay_memory import ReplayMemory
 from mandat.enforcement.replay_wire import ADMITTED, FRAME_BYTES, REFUSED, decode_write
@@ -22,8 +23,8 @@ class _Worker(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport, not its class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         data = self._rest + data

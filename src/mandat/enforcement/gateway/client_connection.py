@@ -9,7 +9,7 @@ import logging
 import socket
 import struct
 from enum import Enum
-from typing import Final
+from typing import Final, cast
 
 from mandat.core.decision import CallHead, Deny, Permit
 from mandat.enforcement.access_log import LogLine
@@ -94,8 +94,8 @@ class ClientConnection(asyncio.Protocol):
     # What the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport, not its class.
+        self._transport = cast(asyncio.Transport, transport)
         peername = transport.get_extra_info("peername")
         self.peer = (plain_address(peername[0]) if peername else None) or ""
         self._is_proxy = self._door.desk.is_trusted(self.peer)

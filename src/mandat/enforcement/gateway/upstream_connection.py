@@ -5,7 +5,7 @@ another (design.md 8). Choosing connections is `upstream_pool`'s work, what a cl
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mandat.enforcement.gateway.answer_framing import AnswerHead, AnswerParser, Ending
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
@@ -86,8 +86,8 @@ class UpstreamConnection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport, not its class.
+        self._transport = cast(asyncio.Transport, transport)
 
     def start(self, call: UpstreamCall) -> None:
         """Send a request. Only for a connection that `is_usable` and has no call."""
