@@ -23,6 +23,7 @@ from mandat.server.descriptions import keep_described
 from mandat.server.layout import Layout, layout_of
 from mandat.server.logs import configure_logs
 from mandat.server.problems import Problem
+from mandat.server.sockets import listen_privately
 from mandat.server.usage_intake import serve_usage
 from mandat.server.wiring import Wired, wire_authority
 from mandat.web.application import make_web_app
@@ -48,7 +49,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
             max_body_bytes=config.limits.max_body_bytes,
             product_name=config.name,
         )
-        server = uvicorn.Server(
+        server = _AnnouncingServer(
             uvicorn.Config(
                 make_web_app(wired.authority, settings),
                 loop="uvloop",
@@ -63,28 +64,19 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=5,
                 proxy_headers=False,
-            )
+            ),
+            ready_fd,
         )
-        listener = _listen(layout.authority_socket(generation))
+        listener = listen_privately(layout.authority_socket(generation))
         async with _beside(
             _prune_regularly(wired),
             keep_described(wired.catalogue, config.upstream),
-            _say_when_started(server, ready_fd),
         ):
             intake = await serve_usage(layout.usage_socket(generation), wired.storage.usage.record)
             await server.serve(sockets=[listener])
             intake.close()
     finally:
         wired.close()
-
-
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(1024)
-    return listener
 
 
 @contextlib.asynccontextmanager
@@ -98,10 +90,17 @@ async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _say_when_started(server: uvicorn.Server, ready_fd: int) -> None:
-    while not server.started:
-        await asyncio.sleep(0.01)
-    say_ready(ready_fd)
+class _AnnouncingServer(uvicorn.Server):
+    """Says that it is ready as soon as it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready_fd: int) -> None:
+        super().__init__(config)
+        self._ready_fd = ready_fd
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn; then the supervisor is told."""
+        await super().startup(sockets)
+        say_ready(self._ready_fd)
 
 
 async def _prune_regularly(wired: Wired) -> None:

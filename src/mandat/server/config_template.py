@@ -64,13 +64,11 @@ run = "run"
 
 [[upstream]]
 prefix = "/me"
-name = "sandbox"
 audience = "sandbox"
 url = "http://127.0.0.1:{sandbox_port}"
 
 [[upstream]]
 prefix = "/domain"
-name = "sandbox"
 audience = "sandbox"
 url = "http://127.0.0.1:{sandbox_port}"
 """

@@ -1,6 +1,7 @@
 """Fetches what the upstreams say about themselves and keeps the catalogue up to date.
 
-A description that cannot be had leaves the previous one in place; consent pages then show the raw rule (mandat.authority.wording).
+A description that cannot be had leaves the previous one in place; without one, consent pages show the raw rule
+(mandat.authority.wording).
 """
 
 import asyncio

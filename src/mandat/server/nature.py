@@ -3,8 +3,12 @@
 import os
 import time
 
-clock = time.time
-"""Unix seconds with fraction."""
 
-entropy = os.urandom
-"""`entropy(size)` gives `size` unpredictable bytes from the operating system."""
+def clock() -> float:
+    """Unix seconds with fraction."""
+    return time.time()
+
+
+def entropy(size: int) -> bytes:
+    """`size` unpredictable bytes from the operating system."""
+    return os.urandom(size)

@@ -1,27 +1,35 @@
 """The sandbox provider as a process: alone (`mandat sandbox`) or as a child of the demo's supervisor."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from mandat.sandbox.program import SandboxSettings
 from mandat.sandbox.program import run as run_program
+from mandat.sandbox.settings import SandboxSettings
 from mandat.server.children import child_options, say_ready
 from mandat.server.logs import configure_logs
 
 
-def run(*, folder: Path, port: int, dns_port: int | None, issuer: str, jwks_url: str, audience: str) -> int:
+def run(
+    *,
+    folder: Path,
+    port: int,
+    dns_port: int | None,
+    issuer: str,
+    jwks_url: str,
+    audience: str,
+    on_ready: Callable[[], None] | None = None,
+) -> int:
     """Serves until SIGTERM or SIGINT. `dns_port` None means the port after `port`."""
-    run_program(
-        SandboxSettings(
-            folder=folder,
-            host="127.0.0.1",
-            port=port,
-            dns_port=port + 1 if dns_port is None else dns_port,
-            issuer=issuer,
-            audience=audience,
-            jwks_url=jwks_url,
-        )
+    settings = SandboxSettings(
+        folder=folder,
+        port=port,
+        dns_port=port + 1 if dns_port is None else dns_port,
+        issuer=issuer,
+        audience=audience,
+        jwks_url=jwks_url,
     )
+    run_program(settings, on_ready=on_ready)
     return 0
 
 
@@ -29,20 +37,16 @@ def main(arguments: list[str]) -> int:
     """A child's entry: options as `ChildSpec` gives them."""
     options = child_options(arguments)
     configure_logs("warning")
-    ready_fd = int(options.pop("ready_fd"))
-    run_program(
-        SandboxSettings(
-            folder=Path(str(options["folder"])),
-            host="127.0.0.1",
-            port=int(str(options["port"])),
-            dns_port=int(str(options["dns_port"])),
-            issuer=str(options["issuer"]),
-            audience=str(options["audience"]),
-            jwks_url=str(options["jwks_url"]),
-        ),
+    ready_fd = int(str(options["ready_fd"]))
+    return run(
+        folder=Path(str(options["folder"])),
+        port=int(str(options["port"])),
+        dns_port=int(str(options["dns_port"])),
+        issuer=str(options["issuer"]),
+        audience=str(options["audience"]),
+        jwks_url=str(options["jwks_url"]),
         on_ready=lambda: say_ready(ready_fd),
     )
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import structlog
 
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.enforcement.interfaces import Use
+from mandat.server.sockets import listen_privately
 
 MAX_LINE_BYTES = 16_777_216
 """20,000 uses, the most a gateway sends at once, of at most some 800 bytes."""
@@ -32,7 +33,4 @@ async def serve_usage(path: Path, record: Callable[[Sequence[Use]], Awaitable[No
         finally:
             writer.close()
 
-    path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(take, str(path), limit=MAX_LINE_BYTES)
-    path.chmod(0o600)
-    return server
+    return await asyncio.start_unix_server(take, sock=listen_privately(path), limit=MAX_LINE_BYTES)

@@ -47,7 +47,7 @@ def wire_authority(config: Config, layout: Layout) -> Wired:
     catalogue = Catalogue(own_documents())
     authority = make_authority(
         storage,
-        passwords=Argon2Passwords(),
+        passwords=Argon2Passwords(entropy),
         catalogue=catalogue,
         clock=clock,
         entropy=entropy,

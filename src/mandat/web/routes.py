@@ -1,8 +1,14 @@
-"""The exact list of what may be called without a signature; the gateway lets these through and judges all the rest."""
+"""The exact list of what may be called without a signature; the gateway lets these through and judges all the rest.
+
+Imports no web framework: gateway processes read this.
+"""
 
 from collections.abc import Sequence
 
-from mandat.web.api.routes import VERSION_PREFIXES
+from mandat.web.pages.routes import PAGE_ROUTES
+
+VERSION_PREFIXES = ("/1.0", "/v1")
+"""Under which the authority serves its part of the API; `/v1` is an alias (wire.md 4)."""
 
 
 def open_routes(sections: Sequence[str]) -> list[tuple[str, str]]:
@@ -11,8 +17,6 @@ def open_routes(sections: Sequence[str]) -> list[tuple[str, str]]:
     Args:
         sections: of the catalogue; each has one document.
     """
-    from mandat.web.pages.routes import PAGE_ROUTES  # noqa: PLC0415 - the API stands without the pages
-
     documents = ["/", *(f"/{section}.json" for section in sections)]
     routes = list(PAGE_ROUTES)
     for prefix in VERSION_PREFIXES:
