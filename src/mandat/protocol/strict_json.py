@@ -13,7 +13,7 @@ import jiter
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
-MAX_DEPTH = 200
+MAX_DEPTH = 201
 """Arrays and objects inside each other; jiter stops there by itself."""
 
 _PLACE = re.compile(r" at line \d+ column \d+\Z")
