@@ -51,6 +51,7 @@ class Suspended:
     head: CallHead
     steps: _Steps
     need: Need | Permit
+    body: bytes | None
 
 
 class EnforcementPoint:
@@ -90,14 +91,14 @@ class EnforcementPoint:
             while True:
                 supply = self._supply_from_memory(need, head, body)
                 if supply is MISSING:
-                    return Suspended(head, steps, need)
+                    return Suspended(head, steps, need, body)
                 need = steps.send(supply)  # type: ignore[arg-type]
         except StopIteration as stop:
             decision: Decision = stop.value
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
         if isinstance(decision, Permit) and decision.method not in _READS:
-            return Suspended(head, steps, decision)
+            return Suspended(head, steps, decision, body)
         return self._settle(head, decision)
 
     async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
@@ -106,7 +107,7 @@ class EnforcementPoint:
             if isinstance(suspended.need, Permit):
                 decision: Decision = suspended.need
             else:
-                decision = await self._drive(suspended.head, suspended.steps, suspended.need, read_body)
+                decision = await self._drive(suspended, suspended.need, read_body)
             if isinstance(decision, Permit) and decision.method not in _READS:
                 decision = await self._admit(suspended.head, decision)
         except SourceUnavailable:
@@ -125,24 +126,24 @@ class EnforcementPoint:
             return body
         return MISSING
 
-    async def _drive(self, head: CallHead, steps: _Steps, need: Need, read_body: BodyReader) -> Decision:
+    async def _drive(self, suspended: Suspended, need: Need, read_body: BodyReader) -> Decision:
         try:
             while True:
-                need = steps.send(await self._supply(need, head, read_body))
+                need = suspended.steps.send(await self._supply(need, suspended, read_body))
         except StopIteration as stop:
             decision: Decision = stop.value
             return decision
 
-    async def _supply(self, need: Need, head: CallHead, read_body: BodyReader) -> Supply:
+    async def _supply(self, need: Need, suspended: Suspended, read_body: BodyReader) -> Supply:
         match need:
             case NeedAddressBudget():
-                return self._failures.allows(head.address)
+                return self._failures.allows(suspended.head.address)
             case NeedApplication(key):
                 return await self._source.find_application(key)
             case NeedGrant(consumer_key_hash):
                 return await self._source.find_grant(consumer_key_hash)
             case NeedBody(max_bytes):
-                return await read_body(max_bytes)
+                return await read_body(max_bytes) if suspended.body is None else suspended.body
             case NeedJsonCheck(body):
                 return await asyncio.to_thread(check_json, body) or True
 

@@ -64,9 +64,10 @@ class Supervisor:
         replay = await serve_replay(self._layout.replay_socket, memory)
         try:
             self._watch_signals(listener)
-            beside = [self._keep(spec, generation=0) for spec in self._extra]
-            await self._start_generation(listener)
-            await asyncio.gather(*beside)
+            async with asyncio.TaskGroup() as starting:
+                for spec in self._extra:
+                    starting.create_task(self._keep(spec, generation=0))
+                starting.create_task(self._start_generation(listener))
             if on_ready is not None:
                 await on_ready()
             log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))

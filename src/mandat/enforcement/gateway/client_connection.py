@@ -101,7 +101,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_proxy = self._door.desk.is_trusted(self.peer)
         if self._door.is_stopping or len(self._door.connections) >= self._door.limits.max_connections:
             self._state = _State.CLOSED
-            transport.abort()
+            self._transport.abort()
             return
         self._door.connections.add(self)
 
