@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mandat.authority.interfaces import RecordTampered
-from mandat.authority.values import Application, ApplicationStatus, AuditEntry
-from mandat.core.credential import CredentialEvent
+from mandat.authority.values import Application, ApplicationStatus, AuditEntry, AuditEvent
+from mandat.core.credential import CredentialEvent, CredentialState
 from mandat.core.grant_bytes import application_bytes
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import application_secrets, applications, credentials
 from mandat.storage.engine.writer import Writer
 from mandat.storage.rows import is_id, is_storable
 from mandat.storage.sealing import RowMac, RowSigner, RowVerifier, Sealer
-from mandat.storage.stores.audit import AuditTrail
+from mandat.storage.stores.audit import GONE, AuditedRecord, AuditTrail
 from mandat.storage.stores.change_log import note_application_change
 from mandat.storage.stores.credential_rows import CredentialRows
 from mandat.storage.stores.guard import Row, RowGuard
@@ -40,6 +40,11 @@ def signed_bytes(row: Row, sealed_secrets: list[bytes]) -> bytes:
     )
 
 
+def row_guard(mac: RowMac) -> RowGuard:
+    """Tells genuine rows of this table from altered ones."""
+    return RowGuard(mac, "application", _GUARDED)
+
+
 class SqliteApplications:
     """`ApplicationStore`."""
 
@@ -57,7 +62,7 @@ class SqliteApplications:
     ) -> None:
         self._writer = writer
         self._readers = readers
-        self._guard = RowGuard(mac, "application", _GUARDED)
+        self._guard = row_guard(mac)
         self._signer = signer
         self._verifier = verifier
         self._sealer = sealer
@@ -81,7 +86,7 @@ class SqliteApplications:
                 {"application_id": values["id"], "key_id": sealed.key_id, "sealed": sealed.sealed, "created": at},
             )
             self._write(connection, values, [sealed.sealed])
-            self._trail.append(connection, audit)
+            self._trail.append(connection, audit, about=AuditedRecord.application(values))
             note_application_change(connection, key, at=at)
             return _application(values)
 
@@ -130,7 +135,7 @@ class SqliteApplications:
                 raise RecordTampered(f"application {application_id} has altered secrets")
             values = dict(row) | {"status": status.value, "version": row["version"] + 1}
             self._write(connection, values, sealed)
-            self._trail.append(connection, audit)
+            self._trail.append(connection, audit, about=AuditedRecord.application(values))
             note_application_change(connection, row["key"], at=at)
             return True
 
@@ -148,16 +153,19 @@ class SqliteApplications:
             key = connection.execute(select(applications.c.key).where(applications.c.id == application_id)).scalar()
             if key is None:
                 return False
-            query = select(credentials).where(credentials.c.application_id == application_id)
+            query = select(credentials).where(
+                credentials.c.application_id == application_id, credentials.c.state == CredentialState.VALIDATED.value
+            )
             for row in connection.execute(query).mappings().all():
                 revoked = self._credential_rows.apply_event(connection, row, CredentialEvent.REVOKE, at=at)
-                if revoked:
-                    self._trail.append(connection, _revocation_entry(row, audit, at=at))
+                if revoked is not None:
+                    self._trail.append(connection, _revocation_entry(row, audit, at=at), about=revoked)
             connection.execute(
                 delete(application_secrets).where(application_secrets.c.application_id == application_id)
             )
             connection.execute(delete(applications).where(applications.c.id == application_id))
-            self._trail.append(connection, audit)
+            gone = AuditedRecord.application({"id": application_id, "version": GONE})
+            self._trail.append(connection, audit, about=gone)
             note_application_change(connection, key, at=at)
             return True
 
@@ -182,11 +190,11 @@ def _revocation_entry(row: Row, audit: AuditEntry, *, at: int) -> AuditEntry:
     return AuditEntry(
         account=row["account"],
         at=at,
-        event="credential.revoked",
+        event=AuditEvent.CREDENTIAL_REVOKED,
         actor=audit.actor,
         address=audit.address,
         subject=f"credential:{row['id']}",
-        details={"cause": "application deleted", "application": str(row["application_id"])},
+        details={"application_id": str(row["application_id"]), "cause": "application deleted"},
     )
 
 

@@ -1,12 +1,15 @@
 """The history of every account: appended in the transaction of what it tells about, chained, sealed with each commit.
 
-Each row carries the hash of the account's row before it, so that none can be changed or taken out of the middle. Each
-commit that adds rows adds one seal: the authority's signature over all row hashes since the seal before, chained to it.
-Without the signing key nobody can make up another history; `storage.verify` checks both.
+Each row carries the hash of the account's row before it, so that none can be changed or taken out of the middle. It
+names the version of the record that was written with it, so that a record put back to an earlier version is found.
+Each commit that adds rows adds one seal: the authority's signature over all row hashes since the seal before, chained
+to it. Without the signing key nobody can make up another history. `storage.verify` checks all of that.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
+from typing import Self
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -20,14 +23,35 @@ from mandat.storage.stores.guard import Row, log
 FIRST_HASH = bytes(32)
 """Stands before the first row of an account and before the first seal."""
 
-_HASHED = ("account", "at", "event", "actor", "address", "subject", "details")
+GONE = 0
+"""The version of a record that was deleted; others count from 1."""
+
+_TOLD = ("account", "at", "event", "actor", "address", "subject", "details")
+_HASHED = ("previous_hash", *_TOLD, "record", "record_id", "record_version")
 
 
-def entry_hash(
-    previous_hash: bytes, *, account: str, at: int, event: str, actor: str, address: str, subject: str, details: str
-) -> bytes:
-    """The hash of one row; `details` is the text in the column."""
-    return sha256(canonical("audit", previous_hash, account, at, event, actor, address, subject, details)).digest()
+@dataclass(frozen=True, slots=True)
+class AuditedRecord:
+    """The row that is written together with a line of history, and its version."""
+
+    kind: str
+    id: int
+    version: int
+
+    @classmethod
+    def credential(cls, row: Row) -> Self:
+        """A row of `credentials`."""
+        return cls("credential", row["id"], row["version"])
+
+    @classmethod
+    def application(cls, row: Row) -> Self:
+        """A row of `applications`."""
+        return cls("application", row["id"], row["version"])
+
+
+def entry_hash(row: Row) -> bytes:
+    """The hash of one row of `audit`. Raises TypeError when a column holds what was never written there."""
+    return sha256(canonical("audit", *(row[name] for name in _HASHED))).digest()
 
 
 def seal_digest(previous_digest: bytes, *, at: int, through_id: int, hashes: Sequence[bytes]) -> bytes:
@@ -42,11 +66,11 @@ class AuditTrail:
         self._signer = signer
         self._clock = clock
 
-    def append(self, connection: Connection, entry: AuditEntry) -> None:
-        """Adds `entry` behind the account's last row."""
+    def append(self, connection: Connection, entry: AuditEntry, *, about: AuditedRecord) -> None:
+        """Adds `entry` behind the account's last row. `about` is what this transaction wrote."""
         last = select(audit.c.hash).where(audit.c.account == entry.account).order_by(audit.c.id.desc()).limit(1)
-        previous_hash = connection.execute(last).scalar() or FIRST_HASH
-        fields = {
+        values = {
+            "previous_hash": connection.execute(last).scalar() or FIRST_HASH,
             "account": entry.account,
             "at": entry.at,
             "event": entry.event,
@@ -54,9 +78,11 @@ class AuditTrail:
             "address": entry.address,
             "subject": entry.subject,
             "details": details_text(entry.details),
+            "record": about.kind,
+            "record_id": about.id,
+            "record_version": about.version,
         }
-        values = fields | {"previous_hash": previous_hash, "hash": entry_hash(previous_hash, **fields)}  # type: ignore[arg-type]
-        connection.execute(insert(audit), values)
+        connection.execute(insert(audit), values | {"hash": entry_hash(values)})
 
     def seal(self, connection: Connection) -> None:
         """Seals what was added since the last seal. Runs once in each commit, after its jobs."""
@@ -90,7 +116,7 @@ class SqliteAudit:
 def fits_hash(row: Row) -> bool:
     """True when the row's hash was made over what the row says now."""
     try:
-        return bool(row["hash"] == entry_hash(row["previous_hash"], **{name: row[name] for name in _HASHED}))
+        return bool(row["hash"] == entry_hash(row))
     except TypeError:  # SQLite keeps a value of any type in any column
         return False
 
@@ -100,9 +126,8 @@ def _genuine(rows: Iterable[Row]) -> list[AuditEntry]:
     for row in rows:
         try:
             if fits_hash(row):
-                entries.append(
-                    AuditEntry(**{name: row[name] for name in _HASHED} | {"details": read_details(row["details"])})
-                )
+                told = {name: row[name] for name in _TOLD}
+                entries.append(AuditEntry(**told | {"details": read_details(row["details"])}))
                 continue
         except DamagedRow:
             pass

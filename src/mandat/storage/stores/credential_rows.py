@@ -15,6 +15,7 @@ from mandat.core.rules import compile_rules
 from mandat.storage.engine.tables import credentials
 from mandat.storage.rows import read_networks, read_rules
 from mandat.storage.sealing import RowMac, RowSigner
+from mandat.storage.stores.audit import AuditedRecord
 from mandat.storage.stores.change_log import note_grant_change
 from mandat.storage.stores.guard import Row, RowGuard
 
@@ -37,23 +38,28 @@ _GUARDED = (
 )
 
 
+def row_guard(mac: RowMac) -> RowGuard:
+    """Tells genuine rows of this table from altered ones."""
+    return RowGuard(mac, "credential", _GUARDED)
+
+
 class CredentialRows:
     """Reads and writes rows of `credentials` as the authority."""
 
     def __init__(self, mac: RowMac, signer: RowSigner) -> None:
-        self.guard = RowGuard(mac, "credential", _GUARDED)
+        self.guard = row_guard(mac)
         self._signer = signer
 
     def protect(self, values: Row) -> dict[str, Any]:
         """`values` with the signature and MAC that belong to them."""
-        signed = {**values, "signature": self._signer.sign(grant_bytes(_grant(values), version=values["version"]))}
+        signed = {**values, "signature": self._signer.sign(signed_bytes(values))}
         return {**signed, "mac": self.guard.mac_of(signed)}
 
-    def rewrite(self, connection: Connection, row: Row, changes: Row, *, at: int) -> bool:
+    def rewrite(self, connection: Connection, row: Row, changes: Row, *, at: int) -> AuditedRecord | None:
         """Writes `changes` if the row is still in the state it was read in, and tells the gateways.
 
         Returns:
-            False when somebody else moved it meanwhile.
+            What to write into the history with it; None when somebody else moved the row meanwhile.
 
         Raises:
             RecordTampered: `row` is not genuine, so nothing of it may be signed again.
@@ -62,20 +68,21 @@ class CredentialRows:
         values = self.protect({**row, **changes, "changed": at, "version": row["version"] + 1})
         condition = (credentials.c.id == row["id"]) & (credentials.c.state == row["state"])
         if connection.execute(update(credentials).where(condition), values).rowcount != 1:
-            return False
+            return None
         note_grant_change(connection, row["consumer_key_hash"], at=at)
-        return True
+        return AuditedRecord.credential(values)
 
-    def apply_event(self, connection: Connection, row: Row, event: CredentialEvent, *, at: int) -> bool:
+    def apply_event(self, connection: Connection, row: Row, event: CredentialEvent, *, at: int) -> AuditedRecord | None:
         """Moves a genuine row along the edge of `event`.
 
         Returns:
-            False when its state has no such edge, and when the row is not genuine: that one permits nothing anyway
-            (enforcement refuses it), and must not keep its neighbours from being revoked.
+            What to write into the history with it. None when its state has no such edge, and when the row is not
+            genuine: that one permits nothing anyway (enforcement refuses it), and must not keep its neighbours from
+            being revoked.
         """
         genuine = self.guard.read_all([row], credential_of)
         after = next_state(genuine[0].state, event) if genuine else None
-        return after is not None and self.rewrite(connection, row, {"state": after.value}, at=at)
+        return None if after is None else self.rewrite(connection, row, {"state": after.value}, at=at)
 
 
 def credential_of(row: Row) -> Credential:
@@ -96,8 +103,9 @@ def credential_of(row: Row) -> Credential:
     )
 
 
-def _grant(values: Row) -> Grant:
-    return Grant(
+def signed_bytes(values: Row) -> bytes:
+    """What the authority signs for a row of `credentials`. Raises as `credential_of` does."""
+    grant = Grant(
         credential_id=values["id"],
         application_id=values["application_id"],
         consumer_key_hash=values["consumer_key_hash"],
@@ -109,3 +117,4 @@ def _grant(values: Row) -> Grant:
         created=values["created"],
         expires=values["expires"],
     )
+    return grant_bytes(grant, version=values["version"])

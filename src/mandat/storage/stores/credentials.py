@@ -18,7 +18,7 @@ from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import applications, credentials
 from mandat.storage.engine.writer import Writer
 from mandat.storage.rows import is_id, is_storable, networks_text, rules_text
-from mandat.storage.stores.audit import AuditTrail
+from mandat.storage.stores.audit import AuditedRecord, AuditTrail
 from mandat.storage.stores.change_log import note_grant_change
 from mandat.storage.stores.credential_rows import CredentialRows, credential_of
 
@@ -75,7 +75,7 @@ class SqliteCredentials:
                 return AlreadyAnswered(self._winner(connection, request))
             row = self._rows.protect(values | {"id": made})
             connection.execute(update(credentials).where(credentials.c.id == made), row)
-            self._trail.append(connection, audit)
+            self._trail.append(connection, audit, about=AuditedRecord.credential(row))
             note_grant_change(connection, request.consumer_key_hash, at=at)
             return credential_of(row)
 
@@ -119,8 +119,9 @@ class SqliteCredentials:
                     continue
                 query = select(credentials).where(credentials.c.id == credential_id)
                 row = connection.execute(query).mappings().first()
-                if row is not None and self._rows.apply_event(connection, row, event, at=at):
-                    self._trail.append(connection, entry)
+                moved = self._rows.apply_event(connection, row, event, at=at) if row is not None else None
+                if moved is not None:
+                    self._trail.append(connection, entry, about=moved)
                     changed.append(credential_id)
             return changed
 
@@ -137,9 +138,10 @@ class SqliteCredentials:
             query = select(credentials).where(credentials.c.id == credential_id)
             row = connection.execute(query).mappings().first()
             changes = {"allowed_networks": networks_text(networks)}
-            if row is None or not self._rows.rewrite(connection, row, changes, at=at):
+            written = self._rows.rewrite(connection, row, changes, at=at) if row is not None else None
+            if written is None:
                 return False
-            self._trail.append(connection, audit)
+            self._trail.append(connection, audit, about=written)
             return True
 
         return await self._writer.run(job)

@@ -38,6 +38,13 @@ class RowGuard:
         """The MAC for a row with these values."""
         return self._mac.make(self._label, *(values[column] for column in self._columns))
 
+    def is_genuine(self, row: Row) -> bool:
+        """True when the MAC fits the row."""
+        try:
+            return self._mac.check(row["mac"], self._label, *(row[column] for column in self._columns))
+        except TypeError:  # SQLite keeps a value of any type in any column
+            return False
+
     def read(self, row: Row | None, build: Callable[[Row], Record]) -> Record | None:
         """`build(row)`; None for None.
 
@@ -46,12 +53,12 @@ class RowGuard:
         """
         if row is None:
             return None
+        if not self.is_genuine(row):
+            raise self._tampered(row)
         try:
-            if self._mac.check(row["mac"], self._label, *(row[column] for column in self._columns)):
-                return build(row)
-        except (DamagedRow, TypeError, ValueError) as fault:  # SQLite keeps a value of any type in any column
+            return build(row)
+        except (DamagedRow, ValueError) as fault:
             raise self._tampered(row) from fault
-        raise self._tampered(row)
 
     def read_all(self, rows: Iterable[Row], build: Callable[[Row], Record]) -> list[Record]:
         """`build` of every genuine row. An altered one is left out and logged: it must not hide the others."""

@@ -54,13 +54,18 @@ _COUNT_UP = insert_or_update(request_tallies).on_conflict_do_update(
 )
 
 
+def row_guard(mac: RowMac) -> RowGuard:
+    """Tells genuine rows of this table from altered ones."""
+    return RowGuard(mac, "permission request", _GUARDED)
+
+
 class SqliteRequests:
     """`RequestStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:
         self._writer = writer
         self._readers = readers
-        self._guard = RowGuard(mac, "permission request", _GUARDED)
+        self._guard = row_guard(mac)
 
     async def add_request(
         self,

@@ -13,13 +13,18 @@ from mandat.storage.stores.guard import Row, RowGuard
 _GUARDED = ("token_hash", "user_id", "created", "last_seen", "address")
 
 
+def row_guard(mac: RowMac) -> RowGuard:
+    """Tells genuine rows of this table from altered ones."""
+    return RowGuard(mac, "session", _GUARDED)
+
+
 class SqliteSessions:
     """`SessionStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:
         self._writer = writer
         self._readers = readers
-        self._guard = RowGuard(mac, "session", _GUARDED)
+        self._guard = row_guard(mac)
 
     async def add_session(self, session: Session) -> None:
         """Stores a new session."""

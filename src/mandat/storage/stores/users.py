@@ -17,13 +17,18 @@ from mandat.storage.stores.guard import Row, RowGuard
 _GUARDED = ("id", "login", "login_folded", "account", "role", "password_hash", "created", "closed")
 
 
+def row_guard(mac: RowMac) -> RowGuard:
+    """Tells genuine rows of this table from altered ones."""
+    return RowGuard(mac, "user", _GUARDED)
+
+
 class SqliteUsers:
     """`UserStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:
         self._writer = writer
         self._readers = readers
-        self._guard = RowGuard(mac, "user", _GUARDED)
+        self._guard = row_guard(mac)
 
     async def add_user(
         self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str

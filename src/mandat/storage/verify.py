@@ -1,0 +1,152 @@
+"""Finds what somebody changed in the databases behind the authority's back. Reads everything, changes nothing.
+
+Found: altered rows, sealed secrets that do not open, gaps and edits in the history, records that do not stand at the
+version the history gave them last (a row put back from a copy), databases that SQLite itself calls damaged.
+Not found: everything since some moment taken back together, history included. That takes a copy kept elsewhere.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection, Table, create_engine, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from mandat.storage.engine import tables
+from mandat.storage.engine.files import FILES, GRANTS, REQUESTS, DatabaseFile, connect_reader
+from mandat.storage.engine.migration import check_migrated
+from mandat.storage.keys import AuthorityKeys
+from mandat.storage.rows import DamagedRow
+from mandat.storage.sealing import RowMac, RowVerifier, SealedSecret, Unsealer
+from mandat.storage.stores import applications, credential_rows, requests, sessions, users
+from mandat.storage.stores.audit import FIRST_HASH, GONE, fits_hash, seal_digest
+from mandat.storage.stores.guard import Row, RowGuard
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as the authority wrote it. `where` names the row or file."""
+
+    where: str
+    what: str
+
+
+def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
+    """Everything wrong with the databases in `folder`; nothing when they are as the authority wrote them.
+
+    Raises:
+        StorageFault: the databases are missing or of another version.
+    """
+    check_migrated(folder)
+    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(keys.public_key), Unsealer(keys.sealing_keys)
+    findings = [finding for file in FILES for finding in _integrity(file, folder)]
+    try:
+        with _reading(REQUESTS, folder) as connection:
+            findings += _guarded(connection, tables.users, users.row_guard(mac))
+            findings += _guarded(connection, tables.sessions, sessions.row_guard(mac))
+            findings += _guarded(connection, tables.permission_requests, requests.row_guard(mac))
+        with _reading(GRANTS, folder) as connection:
+            findings += _guarded(connection, tables.applications, applications.row_guard(mac))
+            findings += _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
+            findings += _signatures(connection, verifier, unsealer)
+            findings += _history(connection)
+            findings += _seals(connection, verifier)
+            findings += _versions(connection)
+    except SQLAlchemyError as fault:
+        findings.append(Finding(str(folder), f"cannot be read to its end: {fault.__cause__ or fault}"))
+    return findings
+
+
+@contextmanager
+def _reading(file: DatabaseFile, folder: Path) -> Iterator[Connection]:
+    engine = create_engine("sqlite://", creator=lambda: connect_reader(file.within(folder)), poolclass=NullPool)
+    # One transaction: the authority may go on writing meanwhile.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    with engine.connect() as connection:
+        yield connection
+
+
+def _integrity(file: DatabaseFile, folder: Path) -> Iterator[Finding]:
+    with _reading(file, folder) as connection:
+        for row in connection.exec_driver_sql("PRAGMA integrity_check"):
+            if row[0] != "ok":
+                yield Finding(f"{file.name}.sqlite", str(row[0]))
+
+
+def _guarded(connection: Connection, table: Table, guard: RowGuard) -> Iterator[Finding]:
+    for row in connection.execute(select(table)).mappings():
+        if not guard.is_genuine(row):
+            yield Finding(_named(table.name, row), "the authority's MAC does not fit")
+
+
+def _signatures(connection: Connection, verifier: RowVerifier, unsealer: Unsealer) -> Iterator[Finding]:
+    for row in connection.execute(select(tables.applications)).mappings():
+        of_application = tables.application_secrets.c.application_id == row["id"]
+        query = select(tables.application_secrets).where(of_application).order_by(tables.application_secrets.c.id)
+        secrets = [SealedSecret(secret["key_id"], secret["sealed"]) for secret in connection.execute(query).mappings()]
+        if any(unsealer.unseal(secret, application_id=row["id"]) is None for secret in secrets):
+            yield Finding(_named("applications", row), "a sealed secret does not open")
+        if not _is_signed(verifier, row, partial(applications.signed_bytes, row, [one.sealed for one in secrets])):
+            yield Finding(_named("applications", row), "the authority's signature does not fit")
+    for row in connection.execute(select(tables.credentials)).mappings():
+        if not _is_signed(verifier, row, partial(credential_rows.signed_bytes, row)):
+            yield Finding(_named("credentials", row), "the authority's signature does not fit")
+
+
+def _is_signed(verifier: RowVerifier, row: Row, message: Callable[[], bytes]) -> bool:
+    try:
+        return verifier.check(row["signature"], message())
+    except (DamagedRow, AttributeError, TypeError, ValueError):  # a column holds what was never written there
+        return False
+
+
+def _history(connection: Connection) -> Iterator[Finding]:
+    last_hash: dict[str, object] = {}
+    for row in connection.execute(select(tables.audit).order_by(tables.audit.c.id)).mappings():
+        if not fits_hash(row):
+            yield Finding(_named("audit", row), "it does not fit its own hash")
+        if row["previous_hash"] != last_hash.get(row["account"], FIRST_HASH):
+            yield Finding(_named("audit", row), "the row before it is missing or altered")
+        last_hash[row["account"]] = row["hash"]
+
+
+def _seals(connection: Connection, verifier: RowVerifier) -> Iterator[Finding]:
+    hashes = {row.id: row.hash for row in connection.execute(select(tables.audit.c.id, tables.audit.c.hash))}
+    previous, through = FIRST_HASH, 0
+    for seal in connection.execute(select(tables.audit_seals).order_by(tables.audit_seals.c.id)).mappings():
+        try:
+            covered = [hashes[number] for number in range(through + 1, seal["through_id"] + 1)]
+            digest = seal_digest(previous, at=seal["at"], through_id=seal["through_id"], hashes=covered)
+        except (KeyError, TypeError):
+            digest = None
+        if digest is None or digest != seal["digest"] or not verifier.check(seal["signature"], digest):
+            yield Finding(_named("audit_seals", seal), "it does not fit the history that it seals")
+        previous, through = seal["digest"], seal["through_id"]
+    unsealed = [number for number in hashes if number > through]
+    if unsealed:
+        yield Finding(f"audit {min(unsealed)}", "it and what follows was never sealed")
+
+
+def _versions(connection: Connection) -> Iterator[Finding]:
+    """One line of history for each version of each record, and the record at the last of them."""
+    told: dict[tuple[str, int], list[int]] = {}
+    audit = tables.audit.c
+    for row in connection.execute(select(audit.record, audit.record_id, audit.record_version).order_by(audit.id)):
+        told.setdefault((row.record, row.record_id), []).append(row.record_version)
+    for kind, table in (("application", tables.applications), ("credential", tables.credentials)):
+        stored = {row.id: row.version for row in connection.execute(select(table.c.id, table.c.version))}
+        for record_id in sorted(stored.keys() | {number for named, number in told if named == kind}):
+            versions = told.get((kind, record_id), [])
+            gone = bool(versions) and versions[-1] == GONE
+            counted = versions[:-1] if gone else versions
+            if counted != list(range(1, len(counted) + 1)):
+                yield Finding(f"{kind} {record_id}", "its history does not tell every version once")
+            if stored.get(record_id) != (None if gone else len(counted)):
+                yield Finding(f"{kind} {record_id}", "it does not stand at the version its history ends with")
+
+
+def _named(table: str, row: Row) -> str:
+    return f"{table} {row['id']}" if "id" in row else table
