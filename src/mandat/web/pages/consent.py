@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from mandat.authority.consent import Answered, Ended, EndedKind, Question
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
+from mandat.authority.redirection import redirect_origin
 from mandat.core.credential import CredentialState
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
 from mandat.look.words import gettext as _
@@ -158,6 +159,7 @@ def _ended(page: Page, ended: Ended, handle: str) -> ASGIResponse:
         "credential": ended.credential,
         "application": ended.application,
         "onward": onward,
+        "onward_host": redirect_origin(onward),
         "address": _address(handle),
     }
     return page.render("ended.html", status=_STATUS[ended.kind], **context)

@@ -40,7 +40,6 @@ async def show_form(page: Page) -> ASGIResponse:
         application=registered.application,
         secret=registered.secret,
         endpoint=page.api_origin + "/1.0",
-        origin=page.api_origin,
     )
 
 

@@ -15,7 +15,7 @@ from mandat.look.headers import page_headers
 from mandat.look.words import gettext as _
 from mandat.protocol.headers import QUERY_ID
 from mandat.web.pages.frame.page import AnyRequest
-from mandat.web.pages.frame.refusal import PageRefusal
+from mandat.web.pages.frame.refusal import PageElsewhere, PageRefusal
 from mandat.web.pages.frame.site import Site
 
 _LOG = logging.getLogger("mandat.web.pages")
@@ -32,6 +32,10 @@ def page_errors(site: Site) -> dict[int | type[Exception], ErrorHandler]:
             site, request, refusal.status, refusal.message, retry_after_seconds=refusal.retry_after_seconds
         )
 
+    def elsewhere(request: AnyRequest, moved: Exception) -> Response[str]:
+        assert isinstance(moved, PageElsewhere)
+        return Response("", status_code=303, headers={"Location": moved.location, "Cache-Control": "no-store"})
+
     def foreseen(request: AnyRequest, fault: Exception) -> Response[str]:
         return error_page(site, request, fault.status_code if isinstance(fault, HTTPException) else 500)
 
@@ -45,6 +49,7 @@ def page_errors(site: Site) -> dict[int | type[Exception], ErrorHandler]:
 
     return {
         PageRefusal: refused,
+        PageElsewhere: elsewhere,
         HTTPException: foreseen,
         StorageUnavailable: storage_down,
         Exception: unforeseen,

@@ -7,6 +7,7 @@ token is bound to the session. Source: design.md 7.
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
@@ -20,7 +21,7 @@ from mandat.look.words import gettext as _
 from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
 from mandat.protocol.refusals import WORDINGS
 from mandat.web.pages.frame.fields import MAX_FORM_BYTES, Fields, parse_fields
-from mandat.web.pages.frame.refusal import PageRefusal
+from mandat.web.pages.frame.refusal import PageElsewhere, PageRefusal
 from mandat.web.pages.frame.site import Site
 
 SESSION_COOKIE = "mandat-session"
@@ -30,6 +31,7 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a form field
 
 AnyRequest = Request[Any, Any, Any]
 
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _FORM_NUMBER = re.compile(r"[0-9a-f]{32}")
 _FORM_TYPE = re.compile(r"application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*\"?utf-8\"?)?", re.IGNORECASE)
 
@@ -69,8 +71,8 @@ class Page:
         """The body as a form, once it is certain that one of our own pages sent it.
 
         Raises:
-            PageRefusal: 403 for a foreign origin, 415 for another content type, 413 for a body over MAX_FORM_BYTES,
-                400 for anything a browser would not send.
+            PageRefusal: 403 for a foreign origin, 413 for a body over MAX_FORM_BYTES, 400 for another content type and
+                for anything a browser would not send.
         """
         headers = self.request.headers
         if not is_same_origin(
@@ -163,15 +165,28 @@ async def open_page(request: AnyRequest, site: Site) -> Page:
 
     Raises:
         PageRefusal: 421 when the request came for a host that is none of ours.
+        PageElsewhere: the pages have a host of their own and this is another one of ours.
     """
     origin = request.headers.get(PUBLIC_ORIGIN, "")
     if not origin:
-        raise PageRefusal(421, unknown_host_message(site))
+        raise PageRefusal(421, _unknown_host(site))
+    _refuse_other_host(request, site, origin)
     visitor = await site.authority.login.find_visitor(cookie_of(request, SESSION_COOKIE, origin))
     return Page(request, site, origin=origin, visitor=visitor)
 
 
-def unknown_host_message(site: Site) -> str:
+def _refuse_other_host(request: AnyRequest, site: Site, origin: str) -> None:
+    """Where the pages have a host of their own, cookies and forms live only there."""
+    pages_url = site.settings.pages_url
+    if pages_url is None or origin == pages_url:
+        return
+    if request.method != "GET":
+        raise PageRefusal(421, _("The pages of this server are at %(address)s.") % {"address": pages_url})
+    query = quote(request.scope["query_string"], safe=_PRINTABLE)
+    raise PageElsewhere(pages_url + quote(request.scope["path"]) + ("?" + query if query else ""))
+
+
+def _unknown_host(site: Site) -> str:
     """What to do about a host that the configuration does not name."""
     addresses = ", ".join(site.settings.public_origins)
     return _(

@@ -1,6 +1,6 @@
 """A request that no page can work with: refused before any page looks at it, and answered with an error page.
 
-This is the one exception of these rooms. Everything a use case refuses is a value (`authority.fault.Fault`).
+These are the only exceptions of these rooms. Everything a use case refuses is a value (`authority.fault.Fault`).
 """
 
 
@@ -18,3 +18,11 @@ class PageRefusal(Exception):
         self.status = status
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+
+
+class PageElsewhere(Exception):
+    """The pages have a host of their own and this is not it: answer with a redirect to `location`."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
