@@ -25,11 +25,17 @@ RULES = (AccessRule("GET", "/domain/zone/example.org/*"), AccessRule("POST", "/d
 class AuthorityWorld:
     """Everything a test of the flows touches."""
 
-    def __init__(self, *, login_policy: LoginPolicy | None = None, limits: RequestLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        login_policy: LoginPolicy | None = None,
+        limits: RequestLimits | None = None,
+        passwords: PlainPasswords | None = None,
+    ) -> None:
         self.stores = MemoryStores()
         self.clock = SetClock()
         self.entropy = CountingEntropy()
-        self.passwords = PlainPasswords()
+        self.passwords = passwords or PlainPasswords()
         self.catalogue = Catalogue(own_documents())
         self.authority: Authority = make_authority(
             self.stores,
