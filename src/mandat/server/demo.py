@@ -143,7 +143,8 @@ def _programs(places: DemoPlaces) -> tuple[ChildSpec, ...]:
                 "port": places.marketplace_port,
                 "endpoint": f"{places.gateway}/1.0",
                 "public_url": places.marketplace,
-                "dns": f"127.0.0.1:{places.dns_port}",
+                "dns_server": f"127.0.0.1:{places.dns_port}",
+                "rights_url": f"{places.gateway}/account/applications",
             },
         ),
     )

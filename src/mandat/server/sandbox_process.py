@@ -4,10 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mandat.sandbox.problems import SandboxStartError
 from mandat.sandbox.program import run as run_program
 from mandat.sandbox.settings import SandboxSettings
-from mandat.server.children import child_options, say_ready
+from mandat.server.children import child_options, say_problem, say_ready
 from mandat.server.logs import configure_logs
+from mandat.server.problems import Problem
 
 
 def run(
@@ -20,7 +22,11 @@ def run(
     audience: str,
     on_ready: Callable[[], None] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT. `dns_port` None means the port after `port`."""
+    """Serves until SIGTERM or SIGINT. `dns_port` None means the port after `port`.
+
+    Raises:
+        Problem: it cannot start.
+    """
     settings = SandboxSettings(
         folder=folder,
         port=port,
@@ -29,7 +35,10 @@ def run(
         audience=audience,
         jwks_url=jwks_url,
     )
-    run_program(settings, on_ready=on_ready)
+    try:
+        run_program(settings, on_ready=on_ready)
+    except SandboxStartError as fault:
+        raise Problem(str(fault)) from None
     return 0
 
 
@@ -38,15 +47,19 @@ def main(arguments: list[str]) -> int:
     options = child_options(arguments)
     configure_logs("warning")
     ready_fd = int(str(options["ready_fd"]))
-    return run(
-        folder=Path(str(options["folder"])),
-        port=int(str(options["port"])),
-        dns_port=int(str(options["dns_port"])),
-        issuer=str(options["issuer"]),
-        audience=str(options["audience"]),
-        jwks_url=str(options["jwks_url"]),
-        on_ready=lambda: say_ready(ready_fd),
-    )
+    try:
+        return run(
+            folder=Path(str(options["folder"])),
+            port=int(str(options["port"])),
+            dns_port=int(str(options["dns_port"])),
+            issuer=str(options["issuer"]),
+            audience=str(options["audience"]),
+            jwks_url=str(options["jwks_url"]),
+            on_ready=lambda: say_ready(ready_fd),
+        )
+    except Problem as problem:
+        say_problem(ready_fd, problem.sentence)
+        return 1
 
 
 if __name__ == "__main__":

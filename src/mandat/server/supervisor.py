@@ -64,19 +64,31 @@ class Supervisor:
         replay = await serve_replay(self._layout.replay_socket, memory)
         try:
             self._watch_signals(listener)
-            async with asyncio.TaskGroup() as starting:
-                for spec in self._extra:
-                    starting.create_task(self._keep(spec, generation=0))
-                starting.create_task(self._start_generation(listener))
-            if on_ready is not None:
-                await on_ready()
-            log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
-            await self._stopping.wait()
+            if await self._start_or_stop(listener):
+                if on_ready is not None:
+                    await on_ready()
+                log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
+                await self._stopping.wait()
         finally:
             listener.close()
             await self._end(list(self._keepers))
             replay.close()
             lock.close()
+
+    async def _start_or_stop(self, listener: socket.socket) -> bool:
+        """Starts everything at once. False when it was told to stop meanwhile; the first Problem ends the others."""
+        work = asyncio.gather(
+            self._start_generation(listener), *(self._keep(spec, generation=0) for spec in self._extra)
+        )
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._stopping.is_set():
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+            return False
+        await work
+        return True
 
     def _watch_signals(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
