@@ -1,0 +1,162 @@
+"""What a customer does with installations: order, answer, ask again, try again, check the permission."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mandat.marketplace.installs.announcer import Announcer
+from mandat.marketplace.installs.engine import Engine
+from mandat.marketplace.installs.provider import Answer, Asked, NoAnswer, NoPermission, Provider, Refused
+from mandat.marketplace.installs.runner import ACCOUNT_STEP, Books
+from mandat.marketplace.installs.states import Event, State
+from mandat.marketplace.stacks.calls import Call
+from mandat.marketplace.stacks.rights import WHO_ANSWERED, derive_rights
+from mandat.marketplace.stacks.values import Stack
+from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.store.people import OpenSession
+from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind
+from mandat.protocol.access_rule import AccessRule
+
+_ID_BYTES = 15
+"""120 random bits: 24 characters of base32, not to be guessed although only the owner gets to see it anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentOff:
+    """The customer is to go to the provider now."""
+
+    installation_id: str
+    validation_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """The provider did not take the request. Nothing was changed."""
+
+    message: str
+    query_id: str | None
+    by_application: bool
+
+
+class Desk:
+    """Flows for one customer's browser session.
+
+    Args:
+        public_url: scheme and host of the marketplace, where the provider sends customers back to.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        provider: Provider,
+        engine: Engine,
+        *,
+        announcer: Announcer,
+        public_url: str,
+        clock: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._installations = books.installations
+        self._permissions = books.permissions
+        self._provider = provider
+        self._engine = engine
+        self._announcer = announcer
+        self._public_url = public_url
+        self._clock = clock
+        self._entropy = entropy
+
+    def order(self, session: OpenSession, stack: Stack, values: dict[str, JsonValue]) -> SentOff | NotAsked:
+        """Makes the one permission request, and an installation that waits for its answer.
+
+        Args:
+            values: checked inputs.
+        """
+        installation_id = base64.b32encode(self._entropy(_ID_BYTES)).decode("ascii").lower()
+        rules = tuple(right.rule for right in derive_rights(stack, values))
+        kept: dict[str, object] = {}
+        asked = self._ask(installation_id, rules, kept)
+        if isinstance(asked, NotAsked):
+            return asked
+        order = NewInstallation(
+            id=installation_id,
+            user_id=session.user_id,
+            stack_id=stack.id,
+            digest=stack.digest,
+            source=stack.source,
+            inputs=values,
+            rules=rules,
+            step_ids=(ACCOUNT_STEP, *(step.id for step in stack.install)),
+        )
+        now = self._clock()
+        self._installations.add(order, at=now)
+        self._permissions.save_ask(session.user_id, installation_id, session.token_hash, kept, at=now)
+        return SentOff(installation_id, asked.validation_url)
+
+    def ask_again(self, session: OpenSession, installation: Installation) -> SentOff | NotAsked | None:
+        """Asks for the same rights once more. None when the installation is in no state to need them."""
+        now = self._clock()
+        kept = self._permissions.load_ask(session.user_id, installation.id, session.token_hash)
+        asked = self._ask(installation.id, installation.rules, kept)
+        if isinstance(asked, NotAsked):
+            return asked
+        self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
+        if self._installations.change(installation.id, Event.ASKED, at=now) is None:
+            return None
+        return SentOff(installation.id, asked.validation_url)
+
+    def _ask(self, installation_id: str, rules: tuple[AccessRule, ...], kept: dict[str, object]) -> Asked | NotAsked:
+        redirection = f"{self._public_url}/installations/{installation_id}/return"
+        match self._provider.ask(rules, redirection=redirection, session=kept):
+            case Asked() as asked:
+                return asked
+            case Refused(message, query_id, by_application):
+                return NotAsked(message, query_id, by_application)
+            case NoAnswer(message, query_id):
+                return NotAsked(message, query_id, by_application=False)
+
+    def come_back(self, session: OpenSession, installation: Installation, return_url: str) -> None:
+        """The browser came back from the validation page. What this means is on the installation's page afterwards."""
+        kept = self._permissions.load_ask(session.user_id, installation.id, session.token_hash)
+        key = self._provider.complete(return_url, kept)
+        now = self._clock()
+        if key is None:
+            self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
+            if installation.state in (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION):
+                self._installations.note_problem(installation.id, Problem(ProblemKind.OTHER_BROWSER), at=now)
+            return
+        if installation.state in (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION):
+            connection_id = self._permissions.add_connection(session.user_id, installation.id, key, at=now)
+            self._installations.change(installation.id, Event.GRANTED, at=now, connection_id=connection_id)
+            self._start(installation.id)
+        elif not self._is_in_use(installation, key):
+            self._provider.log_out(key)
+        self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
+
+    def _is_in_use(self, installation: Installation, key: str) -> bool:
+        connection_id = installation.connection_id
+        return connection_id is not None and self._permissions.open_key(installation.user_id, connection_id) == key
+
+    def try_again(self, installation: Installation) -> None:
+        """Goes on with the step that failed."""
+        if self._installations.change(installation.id, Event.RETRIED, at=self._clock()) is not None:
+            self._start(installation.id)
+
+    def check_permission(self, installation: Installation) -> None:
+        """Asks the provider whether the permission still holds; the answer is on the installation's page."""
+        if installation.connection_id is None:
+            return
+        key = self._permissions.open_key(installation.user_id, installation.connection_id)
+        call = Call(WHO_ANSWERED.method, WHO_ANSWERED.path, "", None, has_body=False)
+        match self._provider.call(key, call, idempotency_key=None):
+            case Answer():
+                self._permissions.note_lost(installation.connection_id, at=None)
+            case NoPermission():
+                self._permissions.note_lost(installation.connection_id, at=self._clock())
+            case _:
+                return
+
+    def _start(self, installation_id: str) -> None:
+        installation = self._installations.find(installation_id)
+        if installation is not None and installation.state is State.RUNNING:
+            self._engine.start(installation)
+        self._announcer.changed(installation_id)

@@ -1,0 +1,208 @@
+"""The catalogue and what comes before an order: a stack's page, its form, the preview. No login, nothing is stored."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from litestar.response.base import ASGIResponse
+
+from mandat.marketplace.installs.desk import NotAsked
+from mandat.marketplace.pages.fields import PageRefusal
+from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, login_path, open_page, read, write
+from mandat.marketplace.stacks.expressions import resolve_text
+from mandat.marketplace.stacks.inputs import Checked, Misfit, as_scope, check_typed
+from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
+from mandat.marketplace.stacks.values import Stack
+from mandat.marketplace.stacks.yaml_text import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCreation:
+    """One line of "what will be created"."""
+
+    what: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What installing would mean with these inputs."""
+
+    target: str
+    steps: list[str]
+    creations: list[ShownCreation]
+    rights: list[tuple[Effect, list[NeededRight]]]
+    inputs: list[tuple[str, str]]
+
+
+@read("/")
+async def show_home(request: AnyRequest) -> ASGIResponse:
+    """The catalogue; before the marketplace has its keys, the first-run page."""
+    page = await open_page(request)
+    if page.registration is None:
+        return page.go("/setup")
+    return _catalogue(page)
+
+
+@read("/stacks")
+async def show_catalogue(request: AnyRequest) -> ASGIResponse:
+    """The catalogue, keys or not."""
+    return _catalogue(await open_page(request))
+
+
+@read("/stacks/{stack_id:str}")
+async def show_stack(request: AnyRequest, stack_id: str) -> ASGIResponse:
+    """What a stack does, and its form."""
+    page = await open_page(request)
+    stack = _stack(page, stack_id)
+    typed = {name: value for name, value in page.query().values.items() if name in _names(stack)}
+    return _form(page, stack, typed=typed)
+
+
+@read("/stacks/{stack_id:str}/preview")
+async def show_preview(request: AnyRequest, stack_id: str) -> ASGIResponse:
+    """What an order would mean. Everything is in the address, so that it survives logging in."""
+    page = await open_page(request)
+    stack = _stack(page, stack_id)
+    typed = dict(page.query().values)
+    match check_typed(stack.inputs, typed):
+        case Misfit(problems):
+            return _form(page, stack, typed=typed, problems=problems)
+        case Checked(values):
+            return _preview(page, stack, values)
+
+
+@write("/stacks/{stack_id:str}/install")
+async def install(request: AnyRequest, stack_id: str) -> ASGIResponse:
+    """The order: one permission request, then off to the provider's validation page."""
+    page = await open_page(request)
+    stack = _stack(page, stack_id)
+    form = await page.form()
+    typed = form.without(FORM_TOKEN)
+    if page.visitor is None:
+        return page.go(login_path(f"/stacks/{stack.id}/preview?{urlencode(typed)}"))
+    page.check(form, "install", stack.digest, *_flat(typed))
+    checked = check_typed(stack.inputs, typed)
+    if isinstance(checked, Misfit):
+        return _form(page, stack, typed=typed, problems=checked.problems)
+    outcome = await page.site.call(page.site.desk.order, page.visitor, stack, checked.values)
+    if isinstance(outcome, NotAsked):
+        return _preview(page, stack, checked.values, problem=outcome)
+    return page.send_off(outcome.validation_url, f"/installations/{outcome.installation_id}")
+
+
+def _catalogue(page: Page) -> ASGIResponse:
+    connected = "connected" in page.query().values
+    return page.render(
+        "catalogue.html", stacks=page.site.books.shelf.list_offered(), connected=connected, current="/stacks"
+    )
+
+
+def _form(page: Page, stack: Stack, *, typed: dict[str, str], problems: dict[str, str] | None = None) -> ASGIResponse:
+    errors = [(name if name in _names(stack) else None, problem) for name, problem in (problems or {}).items()]
+    optional_shown = any(name in typed for name in _names(stack) if not _field_required(stack, name)) or any(
+        name is not None and not _field_required(stack, name) for name, _ in errors
+    )
+    return page.render(
+        "stack.html",
+        status=400 if errors else 200,
+        stack=stack,
+        typed=typed,
+        errors=errors,
+        open_optional=optional_shown,
+        words=[resolve_text(step.words, as_scope(_examples(stack))) for step in stack.install],
+        examples=_examples(stack),
+        current="/stacks",
+    )
+
+
+def _preview(
+    page: Page, stack: Stack, values: dict[str, JsonValue], *, problem: NotAsked | None = None
+) -> ASGIResponse:
+    typed = {name: _typed(value) for name, value in values.items()}
+    token = page.token("install", stack.digest, *_flat(typed))
+    registration = page.registration
+    return page.render(
+        "preview.html",
+        status=502 if problem else 200,
+        form_action=[registration.validation_origin] if registration else [],
+        stack=stack,
+        preview=preview_of(stack, values),
+        typed=typed,
+        back=f"/stacks/{stack.id}?{urlencode(typed)}",
+        hidden={FORM_TOKEN: token, **typed},
+        problem=problem,
+        provider_host=registration.validation_origin.partition("://")[2] if registration else "",
+        current="/stacks",
+    )
+
+
+def preview_of(stack: Stack, values: dict[str, JsonValue]) -> Preview:
+    """What installing `stack` with these inputs means."""
+    scope = as_scope(values)
+    rights = derive_rights(stack, values)
+    return Preview(
+        target=target_of(stack, values),
+        steps=[resolve_text(step.words, scope) for step in stack.install],
+        creations=[
+            ShownCreation(
+                step.creation.what, resolve_text(step.creation.name, scope), resolve_text(step.creation.value, scope)
+            )
+            for step in stack.install
+            if step.creation is not None
+        ],
+        rights=[
+            (effect, [right for right in rights if right.effect is effect])
+            for effect in Effect
+            if any(right.effect is effect for right in rights)
+        ],
+        inputs=shown_inputs(stack, values),
+    )
+
+
+def target_of(stack: Stack, values: dict[str, JsonValue]) -> str:
+    """What an installation is on, for headings: its first input."""
+    return _typed(values[stack.inputs.fields[0].name])
+
+
+def shown_inputs(stack: Stack, values: dict[str, JsonValue]) -> list[tuple[str, str]]:
+    """Titles and values for people."""
+    shown = []
+    for field in stack.inputs.fields:
+        value = values[field.name]
+        if isinstance(value, bool):
+            shown.append((field.title, "Yes" if value else "No"))
+        else:
+            shown.append((field.title, dict(field.choices).get(str(value), str(value))))
+    return shown
+
+
+def _typed(value: JsonValue) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _flat(typed: dict[str, str]) -> list[str]:
+    return [part for name in sorted(typed) for part in (name, typed[name])]
+
+
+def _names(stack: Stack) -> set[str]:
+    return {field.name for field in stack.inputs.fields}
+
+
+def _field_required(stack: Stack, name: str) -> bool:
+    return any(field.name == name and field.required for field in stack.inputs.fields)
+
+
+def _examples(stack: Stack) -> dict[str, JsonValue]:
+    """A value for each input before anything is typed, for words and placeholders."""
+    shown: dict[str, JsonValue] = {
+        field.name: field.example or field.title.lower() for field in stack.inputs.fields if field.required
+    }
+    return stack.inputs.defaults(shown)
+
+
+def _stack(page: Page, stack_id: str) -> Stack:
+    stack = page.site.books.shelf.find_offered(stack_id)
+    if stack is None:
+        raise PageRefusal(404, "There is no such stack in this marketplace.")
+    return stack

@@ -1,0 +1,224 @@
+"""A customer's installations: the list, one with its progress, the way back from the provider, and what can be done."""
+
+import shlex
+from dataclasses import dataclass
+
+from litestar.response.base import ASGIResponse
+
+from mandat.marketplace.installs.desk import NotAsked
+from mandat.marketplace.installs.runner import ACCOUNT_STEP
+from mandat.marketplace.installs.states import State, StepState
+from mandat.marketplace.pages.catalogue import preview_of, shown_inputs, target_of
+from mandat.marketplace.pages.fields import PageRefusal
+from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.stacks.expressions import resolve_text
+from mandat.marketplace.stacks.inputs import as_scope
+from mandat.marketplace.stacks.values import Creation, Stack
+from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.store.people import OpenSession
+from mandat.marketplace.store.values import Connection, Installation, ProblemKind, StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ShownStep:
+    """One line of the progress list."""
+
+    words: str
+    state: StepState
+    tries: int
+    query_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownResult:
+    """One line of what was created. `check` is a command to see it with, or ""."""
+
+    what: str
+    name: str
+    value: str
+    ids: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a page says about one installation."""
+
+    installation: Installation
+    stack: Stack
+    target: str
+    steps: list[ShownStep]
+    done: int
+    connection: Connection | None
+    results: list[ShownResult]
+    can_change_account: bool
+
+
+@read("/installations")
+async def list_installations(request: AnyRequest) -> ASGIResponse:
+    """All of this customer's."""
+    page = await open_page(request)
+    member = page.member()
+    views = await page.site.read(lambda: [_line(page, each) for each in _own(page, member)])
+    return page.render("installations.html", views=views, current="/installations")
+
+
+@read("/installations/{installation_id:str}")
+async def show_installation(request: AnyRequest, installation_id: str) -> ASGIResponse:
+    """One: its progress while it runs, and afterwards what came of it."""
+    page = await open_page(request)
+    installation = await _find(page, installation_id)
+    return await _show(page, installation)
+
+
+@read("/installations/{installation_id:str}/return")
+async def come_back(request: AnyRequest, installation_id: str) -> ASGIResponse:
+    """The way back from the validation page. What came of it is on the installation's own page."""
+    page = await open_page(request)
+    member = page.member()
+    installation = await _find(page, installation_id)
+    await page.site.call(page.site.desk.come_back, member, installation, page.site.origin + page.here)
+    return page.go(f"/installations/{installation.id}")
+
+
+@write("/installations/{installation_id:str}/ask")
+async def ask_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
+    """One more permission request for the same installation."""
+    page = await open_page(request)
+    form = await page.form()
+    member = page.member()
+    installation = await _find(page, installation_id)
+    page.check(form, "ask", installation.id)
+    outcome = await page.site.call(page.site.desk.ask_again, member, installation)
+    if outcome is None:
+        return page.go(f"/installations/{installation.id}")
+    if isinstance(outcome, NotAsked):
+        return await _show(page, installation, not_asked=outcome, status=502)
+    return page.send_off(outcome.validation_url, f"/installations/{installation.id}")
+
+
+@write("/installations/{installation_id:str}/retry")
+async def try_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
+    """Goes on with the step that failed."""
+    page = await open_page(request)
+    form = await page.form()
+    page.member()
+    installation = await _find(page, installation_id)
+    page.check(form, "retry", installation.id)
+    await page.site.call(page.site.desk.try_again, installation)
+    return page.go(f"/installations/{installation.id}")
+
+
+@write("/installations/{installation_id:str}/check")
+async def check_permission(request: AnyRequest, installation_id: str) -> ASGIResponse:
+    """Asks the provider whether the permission still holds."""
+    page = await open_page(request)
+    form = await page.form()
+    page.member()
+    installation = await _find(page, installation_id)
+    page.check(form, "check", installation.id)
+    await page.site.call(page.site.desk.check_permission, installation)
+    return page.go(f"/installations/{installation.id}?checked#permission")
+
+
+async def _find(page: Page, installation_id: str) -> Installation:
+    member = page.member()
+    found = await page.site.read(page.site.books.installations.find_own, member.user_id, installation_id)
+    if found is None:
+        raise PageRefusal(404, "You have no such installation.")
+    return found
+
+
+async def _show(
+    page: Page, installation: Installation, *, not_asked: NotAsked | None = None, status: int = 200
+) -> ASGIResponse:
+    view = await page.site.read(view_of, page, installation)
+    running = installation.state is State.RUNNING
+    origin = page.registration.validation_origin if page.registration else None
+    return page.render(
+        "installation.html",
+        status=status,
+        live=running,
+        form_action=[origin] if origin else [],
+        view=view,
+        inputs=shown_inputs(view.stack, installation.inputs),
+        preview=preview_of(view.stack, installation.inputs),
+        not_asked=not_asked,
+        provider_host=origin.partition("://")[2] if origin else "your provider",
+        rights_url=page.site.settings.rights_url,
+        checked="checked" in page.query().values,
+        tokens={action: {FORM_TOKEN: page.token(action, installation.id)} for action in ("ask", "retry", "check")},
+        current="/installations",
+    )
+
+
+def view_of(page: Page, installation: Installation) -> View:
+    """Reads what there is to say. Blocks: call it in a thread."""
+    books = page.site.books
+    stack = books.shelf.get_ordered(installation.stack_id, installation.digest)
+    records = {record.step_id: record for record in books.installations.list_steps(installation.id)}
+    connection = None
+    if installation.connection_id is not None:
+        connection = books.permissions.find_connection(installation.user_id, installation.connection_id)
+    steps = [_step("See which account you answered with", records[ACCOUNT_STEP])]
+    scope = as_scope(installation.inputs)
+    steps += [_step(resolve_text(step.words, scope), records[step.id]) for step in stack.install]
+    done = sum(step.state is StepState.DONE for step in steps)
+    nothing_made = all(record.state is not StepState.DONE for name, record in records.items() if name != ACCOUNT_STEP)
+    problem = installation.problem
+    return View(
+        installation=installation,
+        stack=stack,
+        target=target_of(stack, installation.inputs),
+        steps=steps,
+        done=done,
+        connection=connection,
+        results=_results(page, stack, installation.inputs, records),
+        can_change_account=nothing_made and problem is not None and problem.kind is ProblemKind.STEP_REFUSED,
+    )
+
+
+def _line(page: Page, installation: Installation) -> tuple[Installation, Stack, str]:
+    stack = page.site.books.shelf.get_ordered(installation.stack_id, installation.digest)
+    return installation, stack, target_of(stack, installation.inputs)
+
+
+def _own(page: Page, member: OpenSession) -> list[Installation]:
+    return page.site.books.installations.list_own(member.user_id)
+
+
+def _step(words: str, record: StepRecord) -> ShownStep:
+    return ShownStep(words, record.state, record.tries, record.query_id)
+
+
+def _results(
+    page: Page, stack: Stack, inputs: dict[str, JsonValue], records: dict[str, StepRecord]
+) -> list[ShownResult]:
+    scope = as_scope(inputs)
+    results = []
+    for step in stack.install:
+        record = records[step.id]
+        if step.creation is None or record.state is not StepState.DONE:
+            continue
+        name = resolve_text(step.creation.name, scope)
+        results.append(
+            ShownResult(
+                what=step.creation.what,
+                name=name,
+                value=resolve_text(step.creation.value, scope),
+                ids=", ".join(str(value) for value in (record.outputs or {}).values()),
+                check=dig_line(step.creation, name, page.site.settings.dns_server),
+            )
+        )
+    return results
+
+
+def dig_line(creation: Creation, name: str, dns_server: str | None) -> str:
+    """The command that shows a DNS record; "" where there is none. `dns_server` is "HOST:PORT" or None."""
+    if creation.dns is None:
+        return ""
+    words = ["dig", "+short"]
+    if dns_server:
+        host, _, port = dns_server.rpartition(":")
+        words += [f"@{host.strip('[]')}", "-p", port]
+    return shlex.join([*words, name, creation.dns])

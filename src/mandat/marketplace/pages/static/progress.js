@@ -1,0 +1,16 @@
+// Shows an installation's progress as it happens. Without this file the page loads itself again every few seconds.
+(function () {
+  "use strict";
+  const place = document.getElementById("progress");
+  if (!place || !window.EventSource) return;
+  const events = new EventSource(place.dataset.events);
+  events.addEventListener("progress", function (event) {
+    const piece = document.createElement("template");
+    piece.innerHTML = event.data;
+    place.replaceChildren(piece.content);
+  });
+  events.addEventListener("end", function () {
+    events.close();
+    window.location.reload();
+  });
+})();

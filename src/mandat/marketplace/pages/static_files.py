@@ -1,0 +1,45 @@
+"""Static files: those of the look, and our own script and additions to the style sheet. Exact paths, never a folder."""
+
+import hashlib
+from pathlib import Path
+
+from litestar.response.base import ASGIResponse
+
+from mandat.look.static import STATIC_FILES, STATIC_PREFIX, StaticFile
+from mandat.marketplace.pages.fields import PageRefusal
+from mandat.marketplace.pages.page import AnyRequest, read
+
+_FOLDER = Path(__file__).parent / "static"
+_MEDIA_TYPES = {"market.css": "text/css; charset=utf-8", "progress.js": "text/javascript; charset=utf-8"}
+
+
+def _read(name: str) -> StaticFile:
+    content = (_FOLDER / name).read_bytes()
+    return StaticFile(
+        path=STATIC_PREFIX + name,
+        media_type=_MEDIA_TYPES[name],
+        content=content,
+        version=hashlib.sha256(content).hexdigest()[:16],
+    )
+
+
+OWN_FILES: dict[str, StaticFile] = {file.path: file for file in map(_read, _MEDIA_TYPES)}
+"""By path."""
+
+_ALL_FILES = {**STATIC_FILES, **OWN_FILES}
+
+
+def own_asset(name: str) -> str:
+    """The versioned address of one of our own files."""
+    file = OWN_FILES[STATIC_PREFIX + name]
+    return f"{file.path}?v={file.version}"
+
+
+@read("/static/{name:str}")
+async def send_static_file(request: AnyRequest, name: str) -> ASGIResponse:
+    """One file."""
+    file = _ALL_FILES.get(STATIC_PREFIX + name)
+    if file is None:
+        raise PageRefusal(404, "There is no such file.")
+    versioned = request.scope["query_string"] == f"v={file.version}".encode()
+    return ASGIResponse(body=file.content, media_type=file.media_type, headers=file.headers(versioned=versioned))

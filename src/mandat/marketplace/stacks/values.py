@@ -1,0 +1,86 @@
+"""What a compiled stack is: frozen values, nothing left to interpret but references."""
+
+from dataclasses import dataclass
+
+from mandat.marketplace.stacks.expressions import Reference, Template, Value
+from mandat.marketplace.stacks.inputs import Inputs
+from mandat.marketplace.stacks.operations import Operation
+
+Words = str | Reference | Template
+"""Text for people, with inputs embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A value taken from a step's answer. `pointer` is a JSON pointer (RFC 6901) as its unescaped tokens."""
+
+    name: str
+    pointer: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What a step brings into being, for the preview and the result page.
+
+    Attributes:
+        what: kind of thing, "MX record".
+        name: where it will be found, "example.org".
+        value: what it will say.
+        dns: the record type to ask a name server for, or None where `dig` cannot show it.
+    """
+
+    what: str
+    name: Words
+    value: Words
+    dns: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call.
+
+    Attributes:
+        path_values, query_values: by parameter name; path values are complete.
+        payload: the JSON body; None sends none.
+        success: status codes that mean it worked.
+        words: what the step does. `right`: what the right it needs allows, in words.
+    """
+
+    id: str
+    words: Words
+    right: Words
+    operation: Operation
+    path_values: dict[str, Words]
+    query_values: dict[str, Words]
+    payload: Value
+    has_payload: bool
+    success: tuple[int, ...]
+    outputs: tuple[Output, ...]
+    creation: Creation | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A compiled stack document.
+
+    Attributes:
+        id: the document's file name without its ending.
+        digest: SHA-256 of the document's text, as hex: which document an installation was ordered from.
+        install: steps in order. `uninstall`: the steps that undo it; their rights are asked for then, not now.
+        results: the install workflow's outputs, which `uninstall` refers to.
+        source: the document's text.
+    """
+
+    id: str
+    digest: str
+    title: str
+    summary: str
+    description: str
+    version: str
+    publisher: str
+    category: str
+    inputs: Inputs
+    install: tuple[Step, ...]
+    uninstall: tuple[Step, ...]
+    results: dict[str, Reference]
+    source: str

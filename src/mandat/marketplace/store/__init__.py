@@ -1,0 +1,1 @@
+"""The marketplace's own database: SQLite, opened by one process. Keys of customers and of the application sealed."""

@@ -1,0 +1,132 @@
+"""Opening the database file, and the two ways into it: reading, and writing one at a time.
+
+Journal WAL, synchronous FULL: what was said to be saved survives a power cut (threats.md 1.7).
+"""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from mandat.marketplace.problems import StartRefused
+from mandat.marketplace.store.schema import SCHEMA_VERSION, metadata
+
+DATABASE_FILE = "marketplace.sqlite"
+LOCK_FILE = "marketplace.lock"
+
+_BUSY_SECONDS = 10
+
+
+class StoreUnavailable(Exception):
+    """The database does not answer or does not accept. Nothing was changed as far as can be known; pages answer 503."""
+
+
+class Database:
+    """An open database. May be used from any thread."""
+
+    def __init__(self, engine: Engine, lock_file: IO[str]) -> None:
+        self._engine = engine
+        self._lock_file = lock_file
+        self._writing = threading.Lock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one moment.
+
+        Raises:
+            StoreUnavailable: see the class.
+        """
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield connection
+                connection.rollback()
+        except SQLAlchemyError as fault:
+            raise StoreUnavailable("the marketplace's database cannot be read") from fault
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction; committed and durable when the block ends, undone when it raises.
+
+        Raises:
+            StoreUnavailable: see the class.
+        """
+        try:
+            with self._writing, self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+                connection.commit()
+        except SQLAlchemyError as fault:
+            raise StoreUnavailable("the marketplace's database cannot be written") from fault
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._engine.dispose()
+        self._lock_file.close()
+
+
+def open_database(folder: Path) -> Database:
+    """Opens the database in `folder`, and makes it when there is none. One process at a time.
+
+    Raises:
+        StartRefused: with the sentence to show: folder not writable, in use, database of a newer version, damaged.
+    """
+    lock_file = _take_lock(folder)
+    engine = create_engine(f"sqlite:///{folder / DATABASE_FILE}", connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare)
+    try:
+        _create_tables(engine, folder)
+    except SQLAlchemyError as fault:
+        lock_file.close()
+        raise StartRefused(
+            f"The marketplace's database in {folder} cannot be used: {fault.__cause__ or fault}."
+        ) from None
+    except BaseException:
+        lock_file.close()
+        raise
+    return Database(engine, lock_file)
+
+
+def database_exists(folder: Path) -> bool:
+    """Whether there is a database already: then its key file must be there too."""
+    return (folder / DATABASE_FILE).exists()
+
+
+def _take_lock(folder: Path) -> IO[str]:
+    try:
+        lock_file = (folder / LOCK_FILE).open("a")
+    except OSError as fault:
+        raise StartRefused(f"The folder {folder} cannot be written ({fault.strerror}); choose another one.") from None
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock_file.close()
+        raise StartRefused(f"Another marketplace runs on {folder}; stop it, or choose another folder.") from None
+    return lock_file
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by `reading` and `writing`, not by the driver
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _create_tables(engine: Engine, folder: Path) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+        if version > SCHEMA_VERSION:
+            raise StartRefused(
+                f"The marketplace's database in {folder} is of version {version}, newer than this program knows"
+                f" ({SCHEMA_VERSION}); start it with the newer program."
+            )
+        if version == 0:
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.commit()

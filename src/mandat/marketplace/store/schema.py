@@ -1,0 +1,113 @@
+"""Tables of the marketplace, and their version. Times are Unix seconds; ids of installations are random text."""
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+SCHEMA_VERSION = 1
+"""Kept in SQLite's `user_version`. A later version changes older databases in `mandat.marketplace.store.database`."""
+
+metadata = MetaData()
+
+registration = Table(
+    "registration",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1: a marketplace is one application
+    Column("endpoint", Text, nullable=False),
+    Column("application_key", String(64), nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("validation_origin", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", String(254), nullable=False, unique=True),  # kept in small letters
+    Column("password_hash", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", LargeBinary(32), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("opened", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("source", Text, nullable=False),
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("stack_id", String(40), nullable=False),
+    Column("digest", ForeignKey("documents.digest"), nullable=False),
+    Column("inputs", Text, nullable=False),  # JSON
+    Column("rules", Text, nullable=False),  # JSON: what the customer was shown, and the most that is ever sent
+    Column("state", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("connection_id", Integer),
+    Column("problem", Text),  # JSON
+    Column("ordered", Float, nullable=False),
+    Column("changed", Float, nullable=False),
+    Index("installations_by_user", "user_id", "ordered"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("installation_id", ForeignKey("installations.id"), nullable=False),
+    Column("step_id", String(64), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("outputs", Text),  # JSON
+    Column("query_id", String(200)),
+    Column("started", Float),
+    Column("ended", Float),
+    PrimaryKeyConstraint("installation_id", "step_id"),
+)
+
+asks = Table(
+    "asks",
+    metadata,
+    Column("installation_id", ForeignKey("installations.id"), nullable=False),
+    Column("session_hash", LargeBinary(32), nullable=False),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("sealed_session", LargeBinary, nullable=False),  # the SDK's session: holds consumer keys that wait
+    Column("at", Float, nullable=False),
+    PrimaryKeyConstraint("installation_id", "session_hash"),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("installation_id", ForeignKey("installations.id"), nullable=False),
+    Column("account", String(200)),  # the provider's word for the customer; None until GET /me answered
+    Column("account_name", String(400)),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("lost", Float),  # when the key was found not to work any more
+)

@@ -1,0 +1,172 @@
+"""From settings to everything the pages need, and back: opening the folder, the vault, the engine; closing them."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mandat.look.environment import page_environment
+from mandat.look.form_token import FormTokens
+from mandat.marketplace.installs.announcer import Announcer
+from mandat.marketplace.installs.desk import Desk
+from mandat.marketplace.installs.engine import DbosEngine
+from mandat.marketplace.installs.provider import SdkProvider
+from mandat.marketplace.installs.runner import Books, StepRunner
+from mandat.marketplace.pages.site import Site
+from mandat.marketplace.pages.static_files import own_asset
+from mandat.marketplace.people.membership import Membership
+from mandat.marketplace.people.passwords import Passwords
+from mandat.marketplace.people.throttle import Throttle
+from mandat.marketplace.problems import StartRefused
+from mandat.marketplace.settings import MarketplaceSettings
+from mandat.marketplace.stacks.shelf import Shelf, read_library
+from mandat.marketplace.stacks.yaml_text import StackRefused
+from mandat.marketplace.store.database import Database, database_exists, open_database
+from mandat.marketplace.store.installations import Installations
+from mandat.marketplace.store.people import People
+from mandat.marketplace.store.permissions import Permissions
+from mandat.marketplace.store.registrations import Registrations
+from mandat.marketplace.store.vault import KEY_BYTES, Vault, VaultBroken, create_key_file, read_key_file
+
+KEY_FILE = "marketplace.key"
+"""Whoever has this file and the database has the customers' keys: keep it out of the database's backups."""
+
+TEMPLATES = Path(__file__).parent / "pages" / "templates"
+
+_ASK_SECONDS = 48 * 3600.0
+"""The provider forgets an unanswered request after 24 h (design.md 6); twice that is on the safe side."""
+
+
+@dataclass(slots=True)
+class Marketplace:
+    """A marketplace that is open: its site for the pages, its engine, and what has to be closed."""
+
+    site: Site
+    engine: DbosEngine
+    database: Database
+
+    def close(self) -> None:
+        """Stops the engine (installations go on at the next start) and gives the files back."""
+        self.site.announcer.close()
+        self.engine.stop()
+        self.database.close()
+
+
+def open_marketplace(
+    settings: MarketplaceSettings,
+    *,
+    clock: Callable[[], float],
+    entropy: Callable[[int], bytes],
+    transport: Any = None,
+) -> Marketplace:
+    """Opens everything; nothing runs yet.
+
+    Args:
+        transport: an httpx2 transport to reach the provider by, instead of the network.
+
+    Raises:
+        StartRefused: with the sentence to show.
+    """
+    origin = settings.origin()
+    base = settings.base()
+    shelf_stacks = _read_stacks()
+    _make_folder(settings.folder)
+    existed = database_exists(settings.folder)
+    database = open_database(settings.folder)
+    try:
+        vault = Vault(_key(settings.folder, existed=existed, entropy=entropy), entropy=entropy)
+        registrations = Registrations(database, vault, endpoint=base)
+        _check_key_file(registrations, settings.folder)
+    except BaseException:
+        database.close()
+        raise
+    installations = Installations(database)
+    books = Books(
+        installations=installations,
+        permissions=Permissions(database, vault),
+        shelf=Shelf(shelf_stacks, source_of=installations.source_of),
+    )
+    provider = SdkProvider(base, _keys_of(registrations), transport=transport)
+    announcer = Announcer()
+    runner = StepRunner(books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat())
+    engine = DbosEngine(settings.folder, installations, runner, clock=clock)
+    membership = Membership(People(database), Passwords(), clock=clock, entropy=entropy)
+    membership.prune()
+    books.permissions.prune_asks(before=clock() - _ASK_SECONDS)
+    templates = page_environment(TEMPLATES)
+    templates.globals["own_asset"] = own_asset
+    site = Site(
+        settings=settings,
+        origin=origin,
+        setup_code=_setup_code(settings, entropy),
+        membership=membership,
+        registrations=registrations,
+        provider=provider,
+        books=books,
+        desk=Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy),
+        announcer=announcer,
+        tokens=FormTokens(vault.derive("form tokens")),
+        templates=templates,
+        clock=clock,
+        entropy=entropy,
+        is_ready=lambda: engine.launched,
+        setup_tries=Throttle(10, 900.0, clock=clock),
+    )
+    return Marketplace(site, engine, database)
+
+
+def _read_stacks() -> list[Any]:
+    try:
+        return list(read_library())
+    except StackRefused as fault:
+        raise StartRefused(f"A stack document is not acceptable: {fault}.") from None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as fault:
+        raise StartRefused(f"The folder {folder} cannot be made ({fault.strerror}); choose another one.") from None
+
+
+def _key(folder: Path, *, existed: bool, entropy: Callable[[int], bytes]) -> bytes:
+    path = folder / KEY_FILE
+    try:
+        key = read_key_file(path)
+        if key is None and existed:
+            raise StartRefused(
+                f"The key file {path} is missing, and the database holds what only it opens: put it back, or start with"
+                " an empty folder."
+            )
+        if key is None:
+            key = create_key_file(path, entropy)
+    except OSError as fault:
+        raise StartRefused(f"The key file {path} cannot be used ({fault.strerror}).") from None
+    if len(key) != KEY_BYTES:
+        raise StartRefused(f"The key file {path} is damaged: it must have {KEY_BYTES} bytes. Put back the right one.")
+    return key
+
+
+def _check_key_file(registrations: Registrations, folder: Path) -> None:
+    try:
+        registrations.find()
+    except VaultBroken:
+        raise StartRefused(
+            f"The key file in {folder} is not the one this database was made with; put back the right one."
+        ) from None
+
+
+def _keys_of(registrations: Registrations) -> Callable[[], tuple[str, str] | None]:
+    def find() -> tuple[str, str] | None:
+        found = registrations.find()
+        return (found.application_key, found.application_secret) if found else None
+
+    return find
+
+
+def _setup_code(settings: MarketplaceSettings, entropy: Callable[[int], bytes]) -> str | None:
+    """The configured one; a new one where others than this machine could be the first to come."""
+    if settings.setup_code is not None or settings.on_loopback:
+        return settings.setup_code
+    return base64.b32encode(entropy(10)).decode("ascii").lower()
