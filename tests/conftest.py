@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: the one running demo, and which tests share it."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ DEBIAN_PROGRAMS = {"browser": "chromium"}
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The whole system, started once per run the way a user starts it."""
+    """The whole system, started once per run the way a user starts it; or the one that runs in $MANDAT_RUNNING_DEMO."""
+    if folder := os.environ.get("MANDAT_RUNNING_DEMO"):
+        yield Demo.running_in(Path(folder))
+        return
     running = start_demo(tmp_path_factory.mktemp("demo") / "data")
     try:
         yield running

@@ -21,8 +21,15 @@ class Demo:
 
     folder: Path
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
     announcement: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def running_in(cls, folder: Path) -> "Demo":
+        """A demo that somebody else started and will stop."""
+        announcement = json.loads((folder / "demo.json").read_text())
+        port = int(str(announcement["endpoint"]).removesuffix("/1.0").rpartition(":")[2])
+        return cls(folder=folder, port=port, process=None, announcement=announcement)
 
     @property
     def endpoint(self) -> str:
@@ -76,6 +83,7 @@ class Demo:
 
     def stop(self) -> int:
         """Ends it as Ctrl-C does."""
+        assert self.process is not None
         self.process.send_signal(signal.SIGINT)
         return self.process.wait(timeout=30)
 

@@ -13,7 +13,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 
@@ -81,7 +81,8 @@ class Supervisor:
             self._start_generation(listener), *(self._keep(spec, generation=0) for spec in self._extra)
         )
         stopped = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {work, stopped}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if self._stopping.is_set():
             work.cancel()

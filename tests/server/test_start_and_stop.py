@@ -1,0 +1,116 @@
+"""Starting, not starting, reloading, losing a process, stopping: as an operator meets it."""
+
+import os
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from support.ports import free_ports
+from support.serving import configuration, serve_to_the_end, serving
+from support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def refusal_of(config: Path) -> str:
+    """The one sentence of a refused start."""
+    outcome = serve_to_the_end(config)
+    assert outcome.returncode == 1
+    sentences = [line for line in outcome.stderr.splitlines() if line.strip() and not line.startswith("{")]
+    assert "Traceback" not in outcome.stderr
+    return " ".join(sentences)
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with socket.create_server(("127.0.0.1", port)):
+        assert f"Cannot listen on 127.0.0.1:{port}" in refusal_of(configuration(tmp_path, port))
+
+
+def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
+    assert "nearest known key is workers" in refusal_of(configuration(tmp_path, free_ports(1), more="worker = 3\n"))
+
+
+def test_a_second_supervisor_on_the_same_data_is_refused(tmp_path: Path) -> None:
+    port = free_ports(2)
+    with serving(configuration(tmp_path, port), port):
+        other = tmp_path / "other.toml"
+        other.write_text((tmp_path / "mandat.toml").read_text().replace(str(port), str(port + 1)))
+        assert "Another supervisor serves the data" in refusal_of(other)
+
+
+def test_a_missing_key_file_is_refused_and_nothing_new_is_made(tmp_path: Path) -> None:
+    port = free_ports(1)
+    config = configuration(tmp_path, port)
+    with serving(config, port):
+        pass
+    (tmp_path / "keys" / "authority.json").unlink()
+    assert "authority.json" in refusal_of(config)
+    assert not (tmp_path / "keys" / "authority.json").exists()
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    port = free_ports(1)
+    config = configuration(tmp_path, port)
+    with serving(config, port):
+        pass
+    with sqlite3.connect(tmp_path / "data" / "grants.sqlite") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'from_the_future'")
+    assert "newer Mandat" in refusal_of(config)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "occupied").write_text("a file")
+    more = 'storage = "occupied/data"\n'
+    assert "cannot be made" in refusal_of(configuration(tmp_path, free_ports(1), more=more))
+
+
+def test_a_killed_worker_comes_back_while_the_other_serves(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with serving(configuration(tmp_path, port), port) as running:
+        os.kill(running.pids("gateway-0")[0], signal.SIGKILL)
+        wait_for(lambda: len(running.pids("gateway-0")) == 2, what="a new gateway-0")
+        assert running.answers()
+
+
+def test_a_killed_authority_comes_back(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with serving(configuration(tmp_path, port), port) as running:
+        os.kill(running.pids("authority")[0], signal.SIGKILL)
+        wait_for(lambda: httpx2.get(f"{running.origin}/login", timeout=5).status_code == 200, what="the login page")
+        assert len(running.pids("authority")) == 2
+
+
+def test_a_reload_takes_the_new_configuration_and_a_broken_one_is_refused(tmp_path: Path) -> None:
+    port = free_ports(1)
+    config = configuration(tmp_path, port)
+    with serving(config, port) as running:
+        text = config.read_text()
+        config.write_text(text + 'name = "Renamed"\n')
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "Renamed" in httpx2.get(f"{running.origin}/").text, what="the new name")
+        config.write_text(text + "nonsense = 1\n")
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
+        assert "Renamed" in httpx2.get(f"{running.origin}/").text
+
+
+def test_stopping_leaves_no_process_behind(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with serving(configuration(tmp_path, port), port) as running:
+        children = [*running.pids("authority"), *running.pids("gateway-0"), *running.pids("gateway-1")]
+    assert running.process.returncode == 0
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def test_a_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with serving(configuration(tmp_path, port), port) as running:
+        children = [*running.pids("authority"), *running.pids("gateway-0")]
+        running.process.kill()
+        running.process.wait()
+        wait_for(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], what="the end of the children")
