@@ -24,7 +24,7 @@ class Form:
 
 @dataclass
 class Page:
-    """What matters of a page. `alerts` are its texts with role="alert"; `name` is its `data-page`, empty without one."""
+    """What matters of a page. `alerts` are its texts with role="alert"; `name` is its `data-page`, else empty."""
 
     title: str = ""
     heading: str = ""
