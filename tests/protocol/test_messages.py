@@ -33,6 +33,23 @@ def test_a_request_is_read_or_refused_as_in_the_vector(case):
     assert (None if networks is None else [str(network) for network in networks]) == case["allowedIPs"]
 
 
+def test_256_rules_are_accepted_and_one_more_is_not():
+    rules = [{"method": "GET", "path": f"/x/{number}"} for number in range(257)]
+    accepted = parse_permission_request({"accessRules": rules[:256]})
+    assert isinstance(accepted, PermissionRequestMessage)
+    assert len(accepted.rules) == 256
+    refused = parse_permission_request({"accessRules": rules})
+    assert isinstance(refused, FieldFault)
+    assert (refused.field, refused.message[-19:]) == ("accessRules", "more than 256 rules")
+
+
+def test_256_addresses_are_accepted_and_one_more_is_not():
+    addresses = [f"192.0.2.{number}" for number in range(256)] + ["198.51.100.1"]
+    assert len(parse_allowed_networks(addresses[:256])) == 256
+    expected = FieldFault("allowedIPs", "Body parameter allowedIPs has more than 256 entries")
+    assert parse_allowed_networks(addresses) == expected
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (

@@ -24,6 +24,16 @@ def test_a_body_is_read_or_refused_as_in_the_vector(case):
         assert checked is None
 
 
+def test_endless_nesting_and_endless_digits_are_refused():
+    assert check_json(b"[" * 1_000_000) is not None
+    assert parse_json(b'{"a":' * 1_000_000) is not None
+    assert check_json(b"1" * 1_000_000) is not None
+
+
+def test_an_integer_of_4_300_digits_is_read_to_the_last():
+    assert parse_json(b"7" * 4_300) == int("7" * 4_300)
+
+
 def test_the_deepest_body_is_accepted():
     assert check_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) is None
 

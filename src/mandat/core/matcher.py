@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from mandat.core.pattern import Starred, cut
+from mandat.core.pattern import Starred, cut, join_escapes
 from mandat.protocol.access_rule import AccessRule
 
 _Entry = tuple[Starred, AccessRule]
@@ -22,14 +22,15 @@ _FEW = 12
 
 
 class Matcher:
-    """Compiled from (pattern, rule) pairs. The pattern is the rule's path in one reading."""
+    """Compiled from the rules of one method."""
 
     __slots__ = ("_exact", "_heads", "_nodes")
 
-    def __init__(self, pairs: Sequence[tuple[str, AccessRule]]) -> None:
+    def __init__(self, rules: Sequence[AccessRule]) -> None:
         self._exact: dict[str, AccessRule] = {}
         entries: dict[str, list[_Entry]] = {}
-        for path, rule in pairs:
+        for rule in rules:
+            path = join_escapes(rule.path)
             if "*" in path:
                 starred = cut(path)
                 entries.setdefault(starred.head, []).append((starred, rule))
@@ -42,6 +43,7 @@ class Matcher:
     def find(self, path: str) -> AccessRule | None:
         """The exact rule, else a matching rule with the longest text before its first star, else None.
 
+        `path` has its escapes joined.
         Of all heads that `path` starts with, the longest is the greatest head not above `path`, or an ancestor of that.
         """
         rule = self._exact.get(path)

@@ -1,12 +1,27 @@
 """Text with stars: when it matches, and when two such texts are about the same thing.
 
 `*` stands for any run of characters, the empty one and `/` included. There is nothing else: no `?`, no classes, no
-regular expressions. Everything here is linear in the text, whatever the pattern (threats.md 3.3 has the figures of the
-rejected ways).
+regular expressions. An escape (`%2F`) counts as one character, so that no star ends inside it: otherwise `/x/*40` would
+cover `/x/%40`, which is served as `/x/@`. Everything here is linear in the text, whatever the pattern (threats.md 3.3
+has the figures of the rejected ways).
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+_escape = re.compile("%(.)(.)", re.ASCII)
+
+
+def join_escapes(text: str) -> str:
+    """The text with each escape as one character that no path can contain.
+
+    `%2F` and `%2f` stay two different characters: escapes are compared as written. A pattern and a path so joined match
+    exactly when they match in whatever way a reader decodes both, since decoding then replaces characters one by one.
+    """
+    if "%" not in text:
+        return text
+    return _escape.sub(lambda found: chr(256 + (ord(found[1]) << 7 | ord(found[2]))), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +70,19 @@ def _padded(text: str) -> str:
 
 
 def cut(pattern: str) -> Starred:
-    """The parts of a pattern that has at least one star."""
+    """The parts of a pattern that has at least one star and whose escapes are joined."""
     head, *middles, tail = pattern.split("*")
     return Starred(head, tuple(middle for middle in middles if middle), tail)
 
 
-def is_matched(pattern: str, text: str) -> bool:
-    """Whether one pattern matches one text. For many patterns at once compile a `RuleSet`."""
-    return cut(pattern).matches(text) if "*" in pattern else pattern == text
+def is_matched(pattern: str, path: str) -> bool:
+    """Whether one pattern matches one path. For many patterns at once compile a `RuleSet`."""
+    pattern, path = join_escapes(pattern), join_escapes(path)
+    return cut(pattern).matches(path) if "*" in pattern else pattern == path
 
 
 def covers(wider: str, narrower: str) -> bool:
-    """Whether every text that `narrower` matches is matched by `wider` too.
+    """Whether every path that `narrower` matches is matched by `wider` too.
 
     The stars of `narrower` become a character that no pattern contains: only a star of `wider` can swallow it.
     """

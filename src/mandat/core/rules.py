@@ -12,8 +12,9 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from mandat.core.matcher import Matcher
+from mandat.core.pattern import join_escapes
 from mandat.protocol.access_rule import MAX_RULES, AccessRule
-from mandat.protocol.target import CanonicalTarget, read_slashed
+from mandat.protocol.target import CanonicalTarget
 
 __all__ = ["MAX_RULES", "WHOLE_ACCOUNT_PATHS", "RuleSet", "compile_rules", "tightest_rule"]
 
@@ -24,40 +25,31 @@ WHOLE_ACCOUNT_PATHS: Final = ("*", "/*")
 class RuleSet:
     """A compiled list of rules. Made by `compile_rules` only; equal lists are one object."""
 
-    __slots__ = ("__weakref__", "_matchers", "_plain", "rules")
+    __slots__ = ("__weakref__", "_matchers", "_version_two", "rules")
 
     def __init__(self, rules: tuple[AccessRule, ...]) -> None:
         self.rules: Final = rules
-        self._plain = _by_method(rules)
-        # The rare readings are compiled when first needed: (about /v2, slashed) to the same shape as `_plain`.
-        self._matchers: dict[tuple[bool, bool], dict[str, Matcher]] = {(False, False): self._plain}
+        self._matchers = _by_method(rules)
+        # Made when the first call of version 2 comes: most rule sets never meet one.
+        self._version_two: dict[str, Matcher] | None = None
 
     def match(self, method: str, target: CanonicalTarget) -> AccessRule | None:
         """The tightest rule that covers the call; None when none does.
 
-        A target with an encoded slash must be covered in both its readings, each by a rule read the same way. HEAD is
-        judged as GET; a method that no rule can name is never covered.
+        A target with an encoded slash is thereby covered in both its readings: what matches with escapes as single
+        characters also matches with each of them read as a slash, in the rule and in the target.
 
         Args:
-            method: upper case.
+            method: upper case. HEAD is judged as GET; a method that no rule can name is never covered.
             target: see `protocol.target.parse_target`.
         """
-        if method == "HEAD":
-            method = "GET"
-        about_version_two = target.version == "v2"
-        matcher = (self._reading(True, False) if about_version_two else self._plain).get(method)
-        rule = matcher.find(target.opaque) if matcher is not None else None
-        if rule is None or not target.encoded_slash:
-            return rule
-        return rule if self._reading(about_version_two, True)[method].find(target.slashed) is not None else None
-
-    def _reading(self, about_version_two: bool, slashed: bool) -> dict[str, Matcher]:
-        kind = (about_version_two, slashed)
-        matchers = self._matchers.get(kind)
-        if matchers is None:
-            rules = [rule for rule in self.rules if not about_version_two or _reaches_version_two(rule)]
-            matchers = self._matchers[kind] = _by_method(rules, slashed=slashed)
-        return matchers
+        matchers = self._matchers
+        if target.version == "v2":
+            if self._version_two is None:
+                self._version_two = _by_method([rule for rule in self.rules if _reaches_version_two(rule)])
+            matchers = self._version_two
+        matcher = matchers.get("GET" if method == "HEAD" else method)
+        return matcher.find(join_escapes(target.opaque)) if matcher is not None else None
 
 
 def _reaches_version_two(rule: AccessRule) -> bool:
@@ -65,12 +57,11 @@ def _reaches_version_two(rule: AccessRule) -> bool:
     return rule.path.startswith("/v2") or rule.path in WHOLE_ACCOUNT_PATHS
 
 
-def _by_method(rules: Sequence[AccessRule], *, slashed: bool = False) -> dict[str, Matcher]:
-    paths: dict[str, list[tuple[str, AccessRule]]] = {}
+def _by_method(rules: Sequence[AccessRule]) -> dict[str, Matcher]:
+    sorted_rules: dict[str, list[AccessRule]] = {}
     for rule in rules:
-        path = read_slashed(rule.path) if slashed else rule.path
-        paths.setdefault(rule.method, []).append((path, rule))
-    return {method: Matcher(pairs) for method, pairs in paths.items()}
+        sorted_rules.setdefault(rule.method, []).append(rule)
+    return {method: Matcher(those) for method, those in sorted_rules.items()}
 
 
 _interned: WeakValueDictionary[tuple[AccessRule, ...], RuleSet] = WeakValueDictionary()

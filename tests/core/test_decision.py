@@ -1,0 +1,163 @@
+"""The decision: one test per vector, and what a vector cannot say."""
+
+import json
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mandat.core.credential import CredentialState
+from mandat.core.decision import CallHead, Deny, NeedGrant, NeedJsonCheck, Permit, Policy
+from mandat.protocol.keys import key_hash
+from mandat.protocol.refusals import Reason
+from mandat.protocol.strict_json import JsonFault
+from support.deciding import BASE_URL, NOW, World, application, grant, signed_head, signed_headers
+from vectors import cases
+
+DOCUMENT = json.loads((Path(__file__).parent.parent / "vectors" / "decisions.json").read_text("utf-8"))
+BASE_URLS = (BASE_URL.encode(), b"http://127.0.0.1:8700")
+NEED_WORDS = {
+    "NeedAddressBudget": "address",
+    "NeedApplication": "application",
+    "NeedGrant": "grant",
+    "NeedBody": "body",
+    "NeedJsonCheck": "json",
+}
+
+
+def head_of(case) -> CallHead:
+    signed = {"method": case["method"], "target": case["target"], "body": case.get("body", "")} | case.get("sign", {})
+    body = signed.pop("body").encode()
+    headers = signed_headers(
+        signed.pop("method"), signed.pop("target"), body, timestamp=case.get("signed_at", NOW), **signed
+    )
+    for name, value in case.get("replace", {}).items():
+        headers = [(known, value.encode() if known == name.encode() else old) for known, old in headers]
+    headers = [pair for pair in headers if pair[0].decode() not in case.get("without", [])]
+    headers += [(name.encode(), value.encode()) for name, value in case.get("headers", [])]
+    address = case.get("address", "192.0.2.7")
+    return CallHead(case["method"].encode(), case["target"].encode(), headers, address, BASE_URLS)
+
+
+def world_of(case) -> World:
+    world = World(budget=case.get("budget", True), body=case.get("body", "").encode())
+    if "body_refused" in case:
+        world.body = Reason(case["body_refused"])
+    changes = case.get("application", {})
+    if changes is not None and "secrets" in changes:
+        changes = changes | {"secrets": tuple(secret.encode() for secret in changes["secrets"])}
+    world.application = None if changes is None else application(**changes)
+    changes = case.get("grant", {})
+    if changes is None:
+        return world
+    if "state" in changes:
+        changes = changes | {"state": CredentialState(changes["state"])}
+    if "allowed_networks" in changes:
+        changes = changes | {"allowed_networks": tuple(ip_network(text) for text in changes["allowed_networks"])}
+    world.grant = grant(*case.get("rules", DOCUMENT["rules"]), **changes)
+    return world
+
+
+def policy_of(case) -> Policy:
+    names = ("window_seconds", "max_body_bytes", "opaque_prefixes")
+    return Policy(**{name: case[name] for name in names if name in case})
+
+
+@pytest.mark.parametrize("case", cases("decisions"))
+def test_a_call_is_decided_as_in_the_vector(case):
+    world = world_of(case)
+    decision = world.judge(head_of(case), policy=policy_of(case))
+    expect = case["expect"]
+    if "permit" in expect:
+        assert isinstance(decision, Permit), decision
+        assert (None if decision.rule is None else str(decision.rule)) == expect["permit"]
+    else:
+        assert decision == Deny(Reason(expect["reason"]), expect["details"])
+    assert [NEED_WORDS[type(need).__name__] for need in world.asked] == case["asked"]
+
+
+def test_a_permit_carries_what_was_judged_and_nothing_else():
+    world = World(grant=grant("POST /domain/zone/*"), body=b'{"a":1}')
+    head = signed_head("POST", "/1.0/domain/zone/x/record?a=b", b'{"a":1}')
+    decision = world.judge(head)
+    assert isinstance(decision, Permit)
+    assert (decision.method, decision.target.raw, decision.body) == ("POST", head.target, b'{"a":1}')
+    assert (decision.application, decision.grant) == (world.application, world.grant)
+    assert list(decision.call) == [value for _, value in head.headers]
+
+
+def test_the_grant_is_asked_for_by_the_hash_of_the_consumer_key():
+    world = World(grant=grant("GET /me"))
+    world.judge(signed_head("GET", "/1.0/me"))
+    assert NeedGrant(key_hash("MtSwSrPpNjqfVSmJhLbPyr2i45lSwPU1")) in world.asked
+
+
+def test_a_body_up_to_64_kib_is_checked_at_once_and_a_longer_one_by_the_driver():
+    for size, asked in ((65_536, False), (65_537, True)):
+        body = b'"' + b"a" * (size - 2) + b'"'
+        world = World(grant=grant("POST /x"), body=body)
+        assert isinstance(world.judge(signed_head("POST", "/1.0/x", body)), Permit)
+        assert (NeedJsonCheck(body) in world.asked) is asked
+
+
+@pytest.mark.parametrize(
+    ("supply", "reason"),
+    [(JsonFault("why"), "why"), (False, "not checked"), (b"x", "not checked")],
+)
+def test_a_long_body_passes_only_when_the_driver_says_that_it_was_checked(supply, reason):
+    body = b"[" + b"1," * 40_000 + b"1]"
+    world = World(grant=grant("POST /x"), body=body, json_check=supply)
+    decision = world.judge(signed_head("POST", "/1.0/x", body))
+    assert decision == Deny(Reason.MALFORMED_BODY, {"reason": reason})
+
+
+@pytest.mark.parametrize("supply", [None, False, "yes", 1])
+def test_only_true_is_a_budget(supply):
+    decision = World(grant=grant("GET /me"), budget=supply).judge(signed_head("GET", "/1.0/me"))
+    assert decision == Deny(Reason.TOO_MANY_FAILURES)
+
+
+@pytest.mark.parametrize("supply", [None, True, "text"])
+def test_a_driver_that_supplies_no_body_at_all_is_refused(supply):
+    decision = World(grant=grant("GET /me"), body=supply).judge(signed_head("GET", "/1.0/me"))
+    assert decision == Deny(Reason.INTERNAL_ERROR)
+
+
+@pytest.mark.parametrize("wrong", [{"window_seconds": 29}, {"window_seconds": 301}, {"max_body_bytes": -1}])
+def test_a_dangerous_policy_cannot_be_made(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Policy(**wrong)
+
+
+def test_a_policy_may_name_other_calls_that_need_no_rule():
+    policy = Policy(rule_free=frozenset({("GET", "/ping")}))
+    assert isinstance(World(grant=grant()).judge(signed_head("GET", "/1.0/ping"), policy=policy), Permit)
+    assert isinstance(World(grant=grant()).judge(signed_head("GET", "/1.0/auth/details"), policy=policy), Deny)
+
+
+header_names = st.sampled_from(
+    [b"x-ovh-application", b"x-ovh-consumer", b"x-ovh-timestamp", b"x-ovh-signature", b"x-ovh-batch", b"host"]
+)
+plausible = st.sampled_from([b"7kbG7Bk7S9Nt7ZSV", b"1700000000", b"$1$" + b"a" * 40, b"\xff" * 20, b""])
+
+
+@given(
+    st.binary(max_size=10) | st.sampled_from([b"GET", b"POST"]),
+    st.binary(max_size=40) | st.binary(max_size=20).map(lambda rest: b"/1.0/" + rest),
+    st.lists(st.tuples(header_names | st.binary(max_size=10), plausible | st.binary(max_size=70)), max_size=9),
+    st.text(max_size=20),
+    st.binary(max_size=40),
+)
+def test_no_bytes_make_it_raise(method, target, headers, address, body):
+    world = World(grant=grant("GET /*", "POST /*", allowed_networks=()), body=body)
+    decision = world.judge(CallHead(method, target, headers, address, BASE_URLS))
+    assert isinstance(decision, Deny)
+
+
+@given(st.binary(max_size=40), st.text(max_size=20))
+def test_no_signed_body_makes_it_raise(body, address):
+    world = World(grant=grant("POST /*"), body=body)
+    decision = world.judge(signed_head("POST", "/1.0/x", body, address=address))
+    assert isinstance(decision, Permit) or decision.reason is Reason.MALFORMED_BODY
