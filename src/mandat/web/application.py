@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from litestar import Litestar, Request, Response, Router
-from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.types import Receive, Scope, Send
 from litestar.types.asgi_types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message

@@ -1,8 +1,6 @@
 """`/auth/*` but for the time, which the gateway tells itself. Source: wire.md 1."""
 
-from typing import Any
-
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 
 from mandat.authority.fault import Fault
 from mandat.authority.service import Authority
@@ -17,13 +15,14 @@ from mandat.protocol.messages import (
 from mandat.protocol.refusals import Reason
 from mandat.web.api.caller import Caller
 from mandat.web.api.fields import shown_credential
+from mandat.web.api.given import Asked, By, Flows, Reached
 from mandat.web.api.reading import read_json
 from mandat.web.api.refusal import ApiRefusal, answer, bad_parameter, refusal_of
-from mandat.web.settings import PageSettings, caller_address
+from mandat.web.settings import caller_address
 
 
 @post("/auth/credential", status_code=200)
-async def ask(request: Request[Any, Any, Any], authority: Authority, settings: PageSettings) -> Response[bytes]:
+async def ask(request: Asked, authority: Flows, settings: Reached) -> Response[bytes]:
     """`POST /auth/credential`: open, but an application has to say who it is. Other X-Ovh headers are ignored."""
     application_key = _application_key(request)
     message = parse_permission_request(await read_json(request))
@@ -37,20 +36,20 @@ async def ask(request: Request[Any, Any, Any], authority: Authority, settings: P
 
 
 @get("/auth/currentCredential")
-async def current_credential(caller: Caller, authority: Authority) -> Response[bytes]:
+async def current_credential(caller: By, authority: Flows) -> Response[bytes]:
     """`GET /auth/currentCredential`: the credential that signed this call."""
     return answer(await shown_credential(authority, await _own_credential(caller, authority)))
 
 
 @get("/auth/details")
-async def details(caller: Caller, authority: Authority) -> Response[bytes]:
+async def details(caller: By, authority: Flows) -> Response[bytes]:
     """`GET /auth/details`: for whom the caller acts, and what it may do."""
     credential = await _own_credential(caller, authority)
     return answer(details_fields(account=caller.account, allowed_routes=credential.rules))
 
 
 @post("/auth/logout", status_code=200)
-async def log_out(caller: Caller, authority: Authority) -> Response[bytes]:
+async def log_out(caller: By, authority: Flows) -> Response[bytes]:
     """`POST /auth/logout`: the credential that signed this call expires now."""
     actor = await caller.actor(authority)
     if not await authority.delegations.log_out_credential(
@@ -60,7 +59,7 @@ async def log_out(caller: Caller, authority: Authority) -> Response[bytes]:
     return answer(None)
 
 
-def _application_key(request: Request[Any, Any, Any]) -> str:
+def _application_key(request: Asked) -> str:
     values = [value for name, value in request.scope["headers"] if name == APPLICATION]
     if len(values) > 1:
         raise ApiRefusal(Reason.MALFORMED_REQUEST, "X-Ovh-Application is given twice", field="X-Ovh-Application")

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Response, get
 
 from mandat.authority.service import Authority
 from mandat.protocol.refusals import Reason
+from mandat.web.api.given import Asked, Flows, PathText, Reached
 from mandat.web.api.refusal import ApiRefusal, answer
 from mandat.web.settings import PageSettings
 
@@ -13,7 +14,7 @@ _SUFFIX = ".json"
 
 
 @get("/")
-async def index(request: Request[Any, Any, Any], authority: Authority, settings: PageSettings) -> Response[bytes]:
+async def index(request: Asked, authority: Flows, settings: Reached) -> Response[bytes]:
     """`GET /1.0/`: every section with where its document is."""
     apis = [
         {"path": f"/{section}", "schema": "{path}.{format}", "format": ["json"], "description": _title(document)}
@@ -25,7 +26,10 @@ async def index(request: Request[Any, Any, Any], authority: Authority, settings:
 
 @get("/{name:str}")
 async def section_document(
-    request: Request[Any, Any, Any], name: str, authority: Authority, settings: PageSettings
+    request: Asked,
+    name: PathText,
+    authority: Flows,
+    settings: Reached,
 ) -> Response[bytes]:
     """`GET /1.0/{section}.json`."""
     return _document(name, request, authority, settings)
@@ -33,22 +37,24 @@ async def section_document(
 
 @get("/{folder:str}/{name:str}")
 async def nested_section_document(
-    request: Request[Any, Any, Any], folder: str, name: str, authority: Authority, settings: PageSettings
+    request: Asked,
+    folder: PathText,
+    name: PathText,
+    authority: Flows,
+    settings: Reached,
 ) -> Response[bytes]:
     """`GET /1.0/{folder}/{section}.json`, for sections such as `dedicated/server`."""
     return _document(f"{folder}/{name}", request, authority, settings)
 
 
-def _document(
-    name: str, request: Request[Any, Any, Any], authority: Authority, settings: PageSettings
-) -> Response[bytes]:
+def _document(name: str, request: Asked, authority: Authority, settings: PageSettings) -> Response[bytes]:
     document = authority.catalogue.document(name.removesuffix(_SUFFIX)) if name.endswith(_SUFFIX) else None
     if document is None:
         raise ApiRefusal(Reason.UNKNOWN_ROUTE)
     return answer({**document, "basePath": _base_path(request, settings)})
 
 
-def _base_path(request: Request[Any, Any, Any], settings: PageSettings) -> str:
+def _base_path(request: Asked, settings: PageSettings) -> str:
     """The caller's own way in, with the version it asked for."""
     version = request.scope["path"].strip("/").partition("/")[0]
     return f"{settings.api_origin(request.headers)}/{version}"

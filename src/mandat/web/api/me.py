@@ -3,9 +3,7 @@
 What belongs to another account answers exactly like what does not exist.
 """
 
-from typing import Any
-
-from litestar import Request, Response, delete, get, put
+from litestar import Response, delete, get, put
 
 from mandat.authority.service import Authority
 from mandat.authority.values import Application, Credential
@@ -15,6 +13,7 @@ from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonValue
 from mandat.web.api.caller import Caller
 from mandat.web.api.fields import shown_application, shown_credential
+from mandat.web.api.given import Asked, By, Flows, PathText
 from mandat.web.api.reading import read_id, read_json, read_query
 from mandat.web.api.refusal import ApiRefusal, answer, bad_parameter
 
@@ -28,20 +27,20 @@ _CHANGING_BY_ITSELF = frozenset({"status", "lastUse"})
 
 
 @get("/me/api/application")
-async def list_applications(request: Request[Any, Any, Any], caller: Caller, authority: Authority) -> Response[bytes]:
+async def list_applications(request: Asked, caller: By, authority: Flows) -> Response[bytes]:
     """`GET /me/api/application`: ids of the caller's own applications."""
     read_query(request, ())
     return answer([application.id for application in await authority.applications.list_applications(caller.account)])
 
 
 @get("/me/api/application/{application_id:str}")
-async def get_application(application_id: str, caller: Caller, authority: Authority) -> Response[bytes]:
+async def get_application(application_id: PathText, caller: By, authority: Flows) -> Response[bytes]:
     """`GET /me/api/application/{applicationId}`."""
     return answer(shown_application(await _own_application(application_id, caller, authority)))
 
 
 @delete("/me/api/application/{application_id:str}", status_code=200)
-async def delete_application(application_id: str, caller: Caller, authority: Authority) -> Response[bytes]:
+async def delete_application(application_id: PathText, caller: By, authority: Flows) -> Response[bytes]:
     """`DELETE /me/api/application/{applicationId}`: every delegation to it ends."""
     application = await _own_application(application_id, caller, authority)
     deleted = await authority.applications.delete(
@@ -53,7 +52,7 @@ async def delete_application(application_id: str, caller: Caller, authority: Aut
 
 
 @get("/me/api/credential")
-async def list_credentials(request: Request[Any, Any, Any], caller: Caller, authority: Authority) -> Response[bytes]:
+async def list_credentials(request: Asked, caller: By, authority: Flows) -> Response[bytes]:
     """`GET /me/api/credential`: ids, filtered by `applicationId` and `status`."""
     query = read_query(request, ("applicationId", "status"))
     application_id = query.get("applicationId")
@@ -69,14 +68,17 @@ async def list_credentials(request: Request[Any, Any, Any], caller: Caller, auth
 
 
 @get("/me/api/credential/{credential_id:str}")
-async def get_credential(credential_id: str, caller: Caller, authority: Authority) -> Response[bytes]:
+async def get_credential(credential_id: PathText, caller: By, authority: Flows) -> Response[bytes]:
     """`GET /me/api/credential/{credentialId}`."""
     return answer(await shown_credential(authority, await _account_credential(credential_id, caller, authority)))
 
 
 @put("/me/api/credential/{credential_id:str}")
 async def change_credential(
-    request: Request[Any, Any, Any], credential_id: str, caller: Caller, authority: Authority
+    request: Asked,
+    credential_id: PathText,
+    caller: By,
+    authority: Flows,
 ) -> Response[bytes]:
     """`PUT /me/api/credential/{credentialId}`: sets `allowedIPs`; the other members may come along unchanged."""
     document = await read_json(request)
@@ -99,7 +101,7 @@ async def change_credential(
 
 
 @delete("/me/api/credential/{credential_id:str}", status_code=200)
-async def delete_credential(credential_id: str, caller: Caller, authority: Authority) -> Response[bytes]:
+async def delete_credential(credential_id: PathText, caller: By, authority: Flows) -> Response[bytes]:
     """`DELETE /me/api/credential/{credentialId}`: the delegation ends. One that has ended already is no fault."""
     credential = await _account_credential(credential_id, caller, authority)
     await authority.delegations.revoke(
@@ -109,7 +111,7 @@ async def delete_credential(credential_id: str, caller: Caller, authority: Autho
 
 
 @get("/me/api/credential/{credential_id:str}/application")
-async def get_credential_application(credential_id: str, caller: Caller, authority: Authority) -> Response[bytes]:
+async def get_credential_application(credential_id: PathText, caller: By, authority: Flows) -> Response[bytes]:
     """`GET /me/api/credential/{credentialId}/application`: works for the customer, whoever owns the application."""
     credential = await _account_credential(credential_id, caller, authority)
     application = await authority.delegations.find_application(caller.account, credential.id)
