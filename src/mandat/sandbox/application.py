@@ -20,6 +20,8 @@ from mandat.sandbox.store.database import Database
 
 MAX_BODY_BYTES = 1_048_576  # the gateway's own limit; nothing the API takes comes near it
 
+_UNAVAILABLE = 503
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -128,15 +130,12 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 
 async def _write(send: Send, outcome: Outcome) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": outcome.status,
-            "headers": [
-                (b"content-type", b"application/json; charset=utf-8"),
-                (b"content-length", str(len(outcome.body)).encode("ascii")),
-                (b"cache-control", b"no-cache, no-store"),
-            ],
-        }
-    )
+    fields = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(outcome.body)).encode("ascii")),
+        (b"cache-control", b"no-cache, no-store"),
+    ]
+    if outcome.status == _UNAVAILABLE:
+        fields.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": outcome.status, "headers": fields})
     await send({"type": "http.response.body", "body": outcome.body})

@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mandat.sandbox.dns.names import parse_absolute
 from mandat.sandbox.store.accounts import AccountProfile, add_profile
 from mandat.sandbox.store.database import only_sandbox_of, open_database, transaction
 from mandat.sandbox.store.records import add_record, draw_record_id
@@ -36,7 +37,11 @@ def seed(
 
     Raises:
         SandboxStartError: the folder cannot be used, or a sandbox runs on it.
+        ValueError: the name of a zone is not one, or not in lower case.
     """
+    for name in zones:
+        if name != name.lower() or parse_absolute(name) != tuple(name.encode("ascii").split(b".")):
+            raise ValueError(f"{name} is not the name of a zone in lower case without a final full stop")
     with only_sandbox_of(folder), closing(open_database(folder)) as connection, transaction(connection):
         for account in accounts:
             add_profile(connection, AccountProfile(account) if isinstance(account, str) else account)

@@ -1,6 +1,7 @@
 """The one table of what the sandbox can do. Routing, checking and description all read it.
 
-Descriptions are sentences for customers: the consent page builds its list of rights from them.
+Descriptions are sentences for customers: the consent page builds its list of rights from them, and puts the name of
+the zone behind "the zone" or "the DNS zone" when a right is limited to one.
 """
 
 from mandat.sandbox.api.account_api import ME
@@ -24,7 +25,12 @@ _ZONE = Resource(
     "A DNS zone",
     (
         Operation(
-            "GET", "Read the DNS zone's properties", ZONE.name, "dnsZone:apiovh:get", of_zone(get_zone), (_ZONE_NAME,)
+            "GET",
+            "Read the properties of the DNS zone",
+            ZONE.name,
+            "dnsZone:apiovh:get",
+            of_zone(get_zone),
+            (_ZONE_NAME,),
         ),
     ),
 )
@@ -34,7 +40,7 @@ _STATUS = Resource(
     (
         Operation(
             "GET",
-            "Read whether the DNS zone is served and what looks wrong in it",
+            "Read the state of the DNS zone",
             STATUS.name,
             "dnsZone:apiovh:status/get",
             of_zone(get_status),
@@ -48,7 +54,7 @@ _SOA = Resource(
     (
         Operation(
             "GET",
-            "Read the DNS zone's start of authority (SOA)",
+            "Read the start of authority (SOA) of the DNS zone",
             SOA.name,
             "dnsZone:apiovh:soa/get",
             of_zone(get_soa),
@@ -56,7 +62,7 @@ _SOA = Resource(
         ),
         Operation(
             "PUT",
-            "Change the DNS zone's start of authority (SOA)",
+            "Change the start of authority (SOA) of the DNS zone",
             "void",
             "dnsZone:apiovh:soa/edit",
             of_zone(put_soa),
@@ -133,7 +139,7 @@ _REFRESH = Resource(
     (
         Operation(
             "POST",
-            "Put changes of the DNS zone into effect",
+            "Put the changes of the DNS zone into effect",
             "void",
             "dnsZone:apiovh:refresh",
             of_zone(refresh),

@@ -8,8 +8,8 @@ from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.arguments import bad_parameter
 from mandat.sandbox.api.operation import Answer, Answered, Arguments, Desk, Handler, Refused
 from mandat.sandbox.api.zone_models import soa_fields, zone_fields
-from mandat.sandbox.dns.names import TargetFault, parse_host, parse_labels
-from mandat.sandbox.dns.zone import build_zone, mailbox_labels
+from mandat.sandbox.dns.names import TargetFault, parse_absolute, parse_host, parse_labels
+from mandat.sandbox.dns.zone import build_zone, parse_mailbox
 from mandat.sandbox.store.records import list_records
 from mandat.sandbox.store.zones import Zone, find_zone, list_zones, refresh_zone, set_soa
 from mandat.sandbox.warnings import find_warnings
@@ -95,11 +95,11 @@ _SOA_MEMBERS = {
 
 def _check_soa(soa: Soa) -> Refused | None:
     try:
-        parse_labels(soa.server.removesuffix("."))
+        parse_absolute(soa.server)
     except TargetFault:
         return bad_parameter("body", "server", "must be a host name")
     try:
-        mailbox_labels(soa.email)
+        parse_mailbox(soa.email)
     except TargetFault:
         return bad_parameter("body", "email", "must be a mail address such as hostmaster@example.org")
     if not 0 <= soa.serial <= _LARGEST_SERIAL:

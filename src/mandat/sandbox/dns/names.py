@@ -10,6 +10,7 @@ from ipaddress import IPv4Address
 Labels = tuple[bytes, ...]
 """A domain name, leftmost label first, without the root; as written, so compare with `fold`."""
 
+MAX_LABEL_BYTES = 63  # RFC 1035 2.3.4
 MAX_NAME_BYTES = 253  # RFC 1035: 255 with the length bytes of the first label and of the root
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 
@@ -70,6 +71,15 @@ def parse_owner(sub_domain: str, zone: Labels) -> Labels:
     if first != "*":
         return check_length(parse_labels(sub_domain) + zone)
     return check_length((b"*", *(parse_labels(rest) if rest or sub_domain.endswith(".") else ()), *zone))
+
+
+def parse_absolute(text: str) -> Labels:
+    """The labels of a whole name, with or without its final full stop.
+
+    Raises:
+        TargetFault: not a host name.
+    """
+    return check_length(parse_labels(text.removesuffix(".")))
 
 
 def check_length(labels: Labels) -> Labels:

@@ -98,6 +98,14 @@ def _protocols(text: str) -> bytes:
     return b"".join(bytes([len(name)]) + name for name in names)
 
 
+def _hello_configurations(text: str) -> bytes:
+    """An ECHConfigList: readers refuse the whole message when its length is wrong (RFC 9848 2)."""
+    data = base64.b64decode(text, validate=True)
+    if len(data) < 6 or int.from_bytes(data[:2]) != len(data) - 2:
+        raise ValueError(text)
+    return data
+
+
 def _port(text: str) -> bytes:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(text)
@@ -109,7 +117,7 @@ _VALUES: dict[int, Callable[[str], bytes]] = {
     _KEYS["alpn"]: _protocols,
     _KEYS["port"]: _port,
     _KEYS["ipv4hint"]: lambda text: b"".join(IPv4Address(one).packed for one in text.split(",")),
-    _KEYS["ech"]: lambda text: base64.b64decode(text, validate=True),
+    _KEYS["ech"]: _hello_configurations,
     _KEYS["ipv6hint"]: lambda text: b"".join(IPv6Address(one).packed for one in text.split(",")),
     _KEYS["dohpath"]: lambda text: text.encode(),
 }

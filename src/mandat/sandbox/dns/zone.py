@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from dnslib import QTYPE, RD, SOA, DNSLabel
 
-from mandat.sandbox.dns.names import Labels, fold, parse_labels, parse_owner
+from mandat.sandbox.dns.names import (
+    MAX_LABEL_BYTES,
+    Labels,
+    TargetFault,
+    check_length,
+    fold,
+    parse_absolute,
+    parse_labels,
+    parse_owner,
+)
 from mandat.sandbox.dns.targets import parse_target, served_type
 from mandat.sandbox.zone_content import Soa, ZoneContent
 
@@ -61,8 +70,8 @@ def build_zone(content: ZoneContent) -> ServedZone:
     Raises:
         TargetFault: a record that was never checked.
     """
-    apex = fold(parse_labels(content.name))
-    authority = _start_of_authority(content.soa, apex)
+    apex = fold(parse_absolute(content.name))
+    authority = _start_of_authority(content.soa)
     nodes: dict[Labels, Node] = {apex: {authority.type_number: [authority]}}
     seen: set[tuple[Labels, int, str]] = set()
     for record in content.records:
@@ -78,19 +87,22 @@ def build_zone(content: ZoneContent) -> ServedZone:
     return ServedZone(apex, authority, min(content.soa.ttl, content.soa.nx_domain_ttl), nodes, names)
 
 
-def _start_of_authority(soa: Soa, apex: Labels) -> ServedRecord:
+def _start_of_authority(soa: Soa) -> ServedRecord:
     times = (soa.serial, soa.refresh, RETRY_SECONDS, soa.expire, soa.nx_domain_ttl)
-    data = SOA(DNSLabel(parse_labels(soa.server.rstrip("."))), DNSLabel(mailbox_labels(soa.email)), times)
+    data = SOA(DNSLabel(parse_absolute(soa.server)), DNSLabel(parse_mailbox(soa.email)), times)
     return ServedRecord(int(QTYPE.SOA), soa.ttl, data)
 
 
-def mailbox_labels(email: str) -> Labels:
-    """A mail address as the SOA record writes it: its local part is the first label (RFC 1035 3.3.13).
+def parse_mailbox(email: str) -> Labels:
+    """A mail address as the SOA record has it: its local part, dots and all, is the first label (RFC 1035 3.3.13).
 
     Raises:
         TargetFault: neither `hostmaster@example.org` nor `hostmaster.example.org`.
     """
-    local, at, host = email.rstrip(".").partition("@")
+    local, at, host = email.partition("@")
     if not at:
-        return parse_labels(local)
-    return (*parse_labels(local.replace(".", "-")), *parse_labels(host))
+        return parse_absolute(email)
+    parse_labels(local)
+    if len(local) > MAX_LABEL_BYTES:
+        raise TargetFault(f"the part before @ is longer than {MAX_LABEL_BYTES} bytes")
+    return check_length((local.encode("ascii"), *parse_absolute(host)))
