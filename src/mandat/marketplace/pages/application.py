@@ -72,6 +72,7 @@ def make_application(site: Site) -> Litestar:
         },
         state=State({"site": site}),
         openapi_config=None,
+        logging_config=None,
         request_max_body_size=MAX_FORM_BYTES,
         pdb_on_exception=False,
     )

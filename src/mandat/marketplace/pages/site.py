@@ -20,7 +20,7 @@ from mandat.marketplace.settings import MarketplaceSettings
 from mandat.marketplace.store.registrations import Registrations
 
 BRAND = Brand(
-    "Stackyard", accent=Accent.TEAL, mark=Mark.STACK, tagline="A reference marketplace, built on Mandat's SDK"
+    "Stackyard", accent=Accent.TEAL, mark=Mark.STACK, tagline="The reference marketplace of Mandat"
 )
 
 _CALLS_AT_ONCE = 24
