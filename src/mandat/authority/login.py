@@ -8,6 +8,8 @@ Source: threats.md 3.6; the figures in `LoginPolicy` are ours and can be configu
 import asyncio
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mandat.authority.fault import Fault
@@ -112,17 +114,18 @@ class Login:
         fault = login_fault(login) or password_fault(password)
         if fault is not None:
             return fault
-        if throttled:
-            fault = await self._admit("", address)
+        with self._place() as free:
+            fault = None if free else _busy()
+            if fault is None and throttled:
+                fault = await self._admit("", address)
             if fault is not None:
                 return fault
-        if self._waiting >= self._policy.waiting:
-            return _busy()
+            password_hash = await self._passwords.hash(_composed(password))
         added = await self._users.add_user(
             login=login,
             account=account or self._new_account(),
             role=role,
-            password_hash=await self._hash(password),
+            password_hash=password_hash,
             at=self._now(),
             address=address,
         )
@@ -134,14 +137,13 @@ class Login:
         """Opens a session with a new token. The fault does not tell a wrong password from an unknown login."""
         known_shape = login_fault(login) is None
         throttle_key = login.lower() if known_shape else ""
-        fault = await self._admit(throttle_key, address)
-        if fault is not None:
-            return fault
-        if self._waiting >= self._policy.waiting:
-            return _busy()
-        user = await self._users.find_user(login) if known_shape else None
-        if not await self._is_password_of(user, password) or user is None:
-            return Fault(Reason.FORBIDDEN, _WRONG)
+        with self._place() as free:
+            fault = await self._admit(throttle_key, address) if free else _busy()
+            if fault is not None:
+                return fault
+            user = await self._users.find_user(login) if known_shape else None
+            if not await self._is_password_of(user, password) or user is None:
+                return Fault(Reason.FORBIDDEN, _WRONG)
         await self._attempts.forget_failures(login=throttle_key)
         return await self._open_session(user, address)
 
@@ -172,16 +174,18 @@ class Login:
     async def change_password(self, visitor: Visitor, *, old: str, new: str, address: str) -> Fault | None:
         """Sets a new password and ends the visitor's other sessions."""
         fault = password_fault(new, field="new")
-        if fault is None:
-            fault = await self._admit(visitor.user.login.lower(), address)
-        if fault is None and self._waiting >= self._policy.waiting:
-            fault = _busy()
         if fault is not None:
             return fault
-        if not await self._is_password_of(visitor.user, old):
-            return Fault(Reason.FORBIDDEN, "This is not your current password", "old")
-        await self._attempts.forget_failures(login=visitor.user.login.lower())
-        await self._users.set_password(visitor.user.id, await self._hash(new), at=self._now())
+        throttle_key = visitor.user.login.lower()
+        with self._place() as free:
+            fault = await self._admit(throttle_key, address) if free else _busy()
+            if fault is not None:
+                return fault
+            if not await self._is_password_of(visitor.user, old):
+                return Fault(Reason.FORBIDDEN, "This is not your current password", "old")
+            password_hash = await self._passwords.hash(_composed(new))
+        await self._attempts.forget_failures(login=throttle_key)
+        await self._users.set_password(visitor.user.id, password_hash, at=self._now())
         await self._sessions.end_sessions_of(visitor.user.id, except_token_hash=visitor.session.token_hash)
         return None
 
@@ -247,18 +251,17 @@ class Login:
         """Spends the same time for an unknown user, a closed one and an impossible password."""
         usable = user is not None and not user.closed and password_fault(password) is None
         stored = user.password_hash if user is not None and usable else None
-        self._waiting += 1
-        try:
-            return await self._passwords.verify(stored, _composed(password) if usable else "")
-        finally:
-            self._waiting -= 1
+        return await self._passwords.verify(stored, _composed(password) if usable else "")
 
-    async def _hash(self, password: str) -> str:
-        self._waiting += 1
+    @contextmanager
+    def _place(self) -> Iterator[bool]:
+        """A place among those whose passwords are being checked; False when all are taken."""
+        free = self._waiting < self._policy.waiting
+        self._waiting += free
         try:
-            return await self._passwords.hash(_composed(password))
+            yield free
         finally:
-            self._waiting -= 1
+            self._waiting -= free
 
     def _is_alive(self, session: Session, now: int) -> bool:
         return (
