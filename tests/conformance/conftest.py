@@ -18,7 +18,7 @@ import pytest
 from support.client_keys import KeyRing, Lookup
 from support.demo import Demo
 
-# dns-lexicon looks for a fresh list of public suffixes in the Internet and falls back to the one it has; read on import.
+# dns-lexicon asks the Internet for a fresh list of public suffixes, else takes its own; the variable is read on import.
 os.environ.setdefault("TLDEXTRACT_CACHE_TIMEOUT", "1")
 
 

@@ -97,7 +97,7 @@ def list_applications(
 
 
 @app.command(name="suspend")
-def suspend_application(application: str, *, options: AdminOptions = NO_OPTIONS) -> int:
+def suspend_application(application: str, /, *, options: AdminOptions = NO_OPTIONS) -> int:
     """Let no call of an application pass until it is resumed; delegations stay.
 
     Parameters
@@ -109,7 +109,7 @@ def suspend_application(application: str, *, options: AdminOptions = NO_OPTIONS)
 
 
 @app.command(name="resume")
-def resume_application(application: str, *, options: AdminOptions = NO_OPTIONS) -> int:
+def resume_application(application: str, /, *, options: AdminOptions = NO_OPTIONS) -> int:
     """Lift a suspension.
 
     Parameters
@@ -121,7 +121,7 @@ def resume_application(application: str, *, options: AdminOptions = NO_OPTIONS) 
 
 
 @app.command(name="delete")
-def delete_application(application: str, *, options: AdminOptions = NO_OPTIONS) -> int:
+def delete_application(application: str, /, *, options: AdminOptions = NO_OPTIONS) -> int:
     """Delete an application and end every delegation to it.
 
     Parameters
@@ -196,7 +196,7 @@ def list_accounts(*, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIO
 
 
 @account.command(name="close")
-def close_account(login: str, *, options: AdminOptions = NO_OPTIONS) -> int:
+def close_account(login: str, /, *, options: AdminOptions = NO_OPTIONS) -> int:
     """Close the account of a login: takes back its delegations, suspends its applications, ends its sessions.
 
     Parameters

@@ -53,6 +53,7 @@ def request(
 
 def approve(
     validation_url: str,
+    /,
     *,
     login: str,
     password: AnyText,
@@ -92,6 +93,7 @@ def approve(
 def call(
     method: str,
     path: str,
+    /,
     *,
     body: AnyText | None = None,
     unsigned: Annotated[bool, Parameter(negative="")] = False,
@@ -130,6 +132,7 @@ def call(
 def sign(
     method: str,
     url: str,
+    /,
     *,
     body: AnyText = "",
     timestamp: int | None = None,
