@@ -9,14 +9,15 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from doubles.grants import CountedUses, MemoryGrants, signed_headers
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
 from mandat.enforcement.gateway.run import run_gateway
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
 from mandat.enforcement.replay_memory import ReplayMemory
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.doubles.grants import CountedUses, MemoryGrants, signed_headers
 
 PRIVATE_KEY = bytes(range(32))
 PUBLIC_KEY = Ed25519PrivateKey.from_private_bytes(PRIVATE_KEY).public_key().public_bytes_raw()

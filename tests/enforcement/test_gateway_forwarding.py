@@ -2,8 +2,8 @@
 
 import json
 
-from tests.doubles.upstream import RecordingUpstream
-from tests.doubles.upstream_gateway import running_gateway
+from doubles.upstream import RecordingUpstream
+from doubles.upstream_gateway import running_gateway
 
 
 async def test_a_signed_get_reaches_the_upstream_and_its_answer_the_client() -> None:

@@ -1,1 +1,1 @@
-"""The decision point and its doors: reads grants, judges calls, forwards what is permitted. Mints nothing (design.md 3)."""
+"""The decision point and its doors: reads grants, judges calls, forwards what is permitted (design.md 3)."""

@@ -1,7 +1,7 @@
 """Decides whether an address has failed to authenticate too often lately (design.md 4, step 4).
 
-A generic cell rate algorithm of our own: one float for an address, and nothing to clean up but old entries (the `limits`
-library costs 16 us a hit). Which refusals count as failures is decided in `mandat.enforcement.point`.
+A generic cell rate algorithm of our own: one float for an address, and nothing to clean up but old entries (the
+`limits` library costs 16 us a hit). Which refusals count as failures is decided in `mandat.enforcement.point`.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class AddressFailures:
         self._full_again_at[key] = full_again_at
 
     def _forget(self, now: float) -> None:
-        """Make room: all that are full again, else the eighth that failed longest ago; in one go, so that it is rare."""
+        """Make room: forget all that are full again, else an eighth, those that failed longest ago. So it is rare."""
         kept = {key: at for key, at in self._full_again_at.items() if at > now}
         excess = len(kept) - self._max_addresses * 7 // 8
         if excess > 0:

@@ -26,8 +26,10 @@ class SourceUnavailable(Exception):
 class GrantSource(Protocol):
     """Reads grants and applications. Never answers with a row older than what was committed when the call came in."""
 
-    def peek_application(self, application_key: str) -> KnownApplication | None | Missing:
-        """From memory, without IO beyond the freshness check. None: known not to exist. MISSING: ask `find_application`.
+    def peek_application(self, application_key: str) -> KnownApplication | Missing | None:
+        """From memory, without IO beyond the freshness check.
+
+        None: known not to exist. MISSING: ask `find_application`.
 
         Raises:
             SourceUnavailable: freshness could not be established.
@@ -36,11 +38,15 @@ class GrantSource(Protocol):
     async def find_application(self, application_key: str) -> KnownApplication | None:
         """From storage. None: does not exist. Raises SourceUnavailable."""
 
-    def peek_grant(self, consumer_key_hash: bytes) -> Grant | None | Missing:
+    def peek_grant(self, consumer_key_hash: bytes) -> Grant | Missing | None:
         """As `peek_application`, for the SHA-256 of a consumer key (32 bytes)."""
 
     async def find_grant(self, consumer_key_hash: bytes) -> Grant | None:
-        """From storage; a pending request answers as a Grant in state PENDING. None: does not exist. Raises SourceUnavailable."""
+        """From storage; a pending request answers as a Grant in state PENDING. None: does not exist.
+
+        Raises:
+            SourceUnavailable: storage did not answer, or the row is not the authority's.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +68,19 @@ class ReplayMemory(Protocol):
     """Remembers the signatures of writes for one node."""
 
     async def admit(self, write: WriteSeen) -> bool:
-        """True exactly when the write may pass (design.md 4, replay). Raises SourceUnavailable when the memory does not answer."""
+        """True exactly when the write may pass (design.md 4, replay).
+
+        Raises:
+            SourceUnavailable: the memory does not answer.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Permitted calls of one credential under one rule, from one address, since the last report. `at` is Unix seconds."""
+    """Permitted calls of one credential under one rule, from one address, since the last report.
+
+    `rule` is its text, "-" for calls that need none. `at` is Unix seconds.
+    """
 
     credential_id: int
     rule: str

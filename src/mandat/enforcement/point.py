@@ -27,7 +27,15 @@ from mandat.core.decision import (
     decide,
 )
 from mandat.enforcement.failures import AddressFailures
-from mandat.enforcement.interfaces import MISSING, GrantSource, ReplayMemory, SourceUnavailable, UsageSink, WriteSeen
+from mandat.enforcement.interfaces import (
+    MISSING,
+    GrantSource,
+    Missing,
+    ReplayMemory,
+    SourceUnavailable,
+    UsageSink,
+    WriteSeen,
+)
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import check_json
 
@@ -86,13 +94,22 @@ class EnforcementPoint:
             The decision, or a Suspended call for `finish`.
         """
         steps = decide(head, self._policy, self._clock())
+        source = self._source
         try:
             need = next(steps)
             while True:
-                supply = self._supply_from_memory(need, head, body)
+                supply: Supply | Missing = MISSING
+                if isinstance(need, NeedGrant):
+                    supply = source.peek_grant(need.consumer_key_hash)
+                elif isinstance(need, NeedApplication):
+                    supply = source.peek_application(need.key)
+                elif isinstance(need, NeedAddressBudget):
+                    supply = self._failures.allows(head.address)
+                elif isinstance(need, NeedBody) and body is not None:
+                    supply = body
                 if supply is MISSING:
                     return Suspended(head, steps, need, body)
-                need = steps.send(supply)  # type: ignore[arg-type]
+                need = steps.send(supply)
         except StopIteration as stop:
             decision: Decision = stop.value
         except SourceUnavailable:
@@ -113,18 +130,6 @@ class EnforcementPoint:
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
         return self._settle(suspended.head, decision)
-
-    def _supply_from_memory(self, need: Need, head: CallHead, body: bytes | None) -> object:
-        """What `need` asks for, or MISSING when it takes IO or a thread to find out."""
-        if isinstance(need, NeedAddressBudget):
-            return self._failures.allows(head.address)
-        if isinstance(need, NeedApplication):
-            return self._source.peek_application(need.key)
-        if isinstance(need, NeedGrant):
-            return self._source.peek_grant(need.consumer_key_hash)
-        if isinstance(need, NeedBody) and body is not None:
-            return body
-        return MISSING
 
     async def _drive(self, suspended: Suspended, need: Need, read_body: BodyReader) -> Decision:
         try:
@@ -163,7 +168,7 @@ class EnforcementPoint:
 
 
 def write_seen(permit: Permit, address: str) -> WriteSeen:
-    """A permitted write as replay admission sees it. Fields are length-prefixed, so that none can borrow from another."""
+    """A permitted write as replay admission sees it. Fields are length-prefixed: none can borrow from another."""
     call = permit.call
     return WriteSeen(
         signature_digest=_digest(call.application_key, call.consumer_key, call.timestamp, call.signature),

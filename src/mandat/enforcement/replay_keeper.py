@@ -48,7 +48,7 @@ async def serve_replay(path: Path, memory: ReplayMemory) -> asyncio.Server:
         OSError: the socket cannot be made.
     """
     loop = asyncio.get_running_loop()
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # noqa: ASYNC240 once, before anything is served
     server = await loop.create_unix_server(lambda: _Worker(memory, loop.time), str(path))
-    path.chmod(0o600)
+    path.chmod(0o600)  # noqa: ASYNC240 as above
     return server

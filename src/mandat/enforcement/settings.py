@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from mandat.enforcement.failures import BURST, REFILL_PER_SECOND
 from mandat.protocol.networks import Network
 
 API_VERSIONS = ("/1.0", "/v1", "/v2")
@@ -23,9 +24,9 @@ class Upstream:
 
     `prefix` is the path below the version prefix that it answers ("/domain"), matched by whole segments; "" for all.
     `address` is "http://host[:port]" or "unix:/path"; a path or query in it is refused, because the gateway forwards
-    exactly the target it judged. `encoded_slash` says whether a target with `%2F` may reach it. `timeout_seconds` bounds
-    the wait for the head of its answer and each silence inside the body. `audience` is what its assertions are made
-    out to. `trusted` is True for the authority alone: it gets cookies and sets its own page headers.
+    exactly the target it judged. `encoded_slash` says whether a target with `%2F` may reach it. `timeout_seconds`
+    bounds the wait for the head of its answer and each silence inside the body. `audience` is what its assertions are
+    made out to. `trusted` is True for the authority alone: it gets cookies and sets its own page headers.
     """
 
     name: str
@@ -84,7 +85,8 @@ class Limits:
     max_body_bytes: larger than any body in OVHcloud's API. buffer_bytes: all bodies of a worker at one moment.
     upstream_idle_seconds: below uvicorn's five seconds, so that the gateway is the one that closes.
     drain_seconds: how long a client may refuse to take any more of an answer.
-    failures_burst, failures_per_second: failed authentications one address may cause at once, and how fast that grows back.
+    failures_burst, failures_per_second: failed authentications one address may cause at once, and how fast that grows
+    back; see `mandat.enforcement.failures`.
     """
 
     head_bytes: int = 16_384
@@ -101,8 +103,8 @@ class Limits:
     upstream_idle_seconds: float = 4.0
     connect_seconds: float = 5.0
     answer_head_bytes: int = 65_536
-    failures_burst: int = 1_000
-    failures_per_second: float = 10.0
+    failures_burst: int = BURST
+    failures_per_second: float = REFILL_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)

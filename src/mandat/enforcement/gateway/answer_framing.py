@@ -10,7 +10,13 @@ from typing import Final
 
 import httptools
 
-from mandat.enforcement.gateway.framing import FramingFault, Headers, find_raw_fault
+from mandat.enforcement.gateway.framing import (
+    MAX_LENGTH_DIGITS,
+    FramingFault,
+    Headers,
+    find_raw_fault,
+    without_blanks,
+)
 
 _MAX_FIELDS: Final = 128
 _BODILESS: Final = (204, 304)
@@ -42,19 +48,20 @@ class AnswerHead:
 class AnswerParser:
     """The answer to one request. Feed whole heads until one is final, then its body."""
 
-    __slots__ = ("_headers", "_is_head_done", "_parser", "body_parts", "is_beyond_end", "is_complete")
+    __slots__ = ("_body_parts", "_headers", "_is_head_done", "_parser", "is_beyond_end", "is_complete")
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: Headers = []
         self._is_head_done = False
-        self.body_parts: list[bytes] = []
+        self._body_parts: list[bytes] = []
         self.is_complete = False
         self.is_beyond_end = False
 
     def read_head(self, head: bytes, *, is_answer_to_head: bool) -> AnswerHead | FramingFault:
         """The head as a value. `head` ends with the empty line and holds nothing after it."""
-        if not head.startswith((b"HTTP/1.1 ", b"HTTP/1.0 ")) or not head[9:12].isdigit():
+        is_http_11 = head.startswith(b"HTTP/1.1 ")
+        if not (is_http_11 or head.startswith(b"HTTP/1.0 ")) or not head[9:12].isdigit():
             return FramingFault("not an HTTP/1.1 or HTTP/1.0 status line")
         if (why := find_raw_fault(head, max_fields=_MAX_FIELDS)) is not None:
             return FramingFault(why)
@@ -67,8 +74,7 @@ class AnswerParser:
         status = int(head[9:12])
         if not self._is_head_done or status < 100 or status == 101:
             return FramingFault("a malformed answer head")
-        is_http_11 = head.startswith(b"HTTP/1.1")
-        return _answer_head(status, self._headers, is_http_11=is_http_11, is_bodiless=is_answer_to_head)
+        return _answer_head(status, without_blanks(head, self._headers), is_http_11, is_answer_to_head)
 
     def feed_body(self, data: bytes) -> bool:
         """More of a body. False: it is malformed. Bytes after the end set `is_beyond_end` and are not part of it."""
@@ -79,43 +85,49 @@ class AnswerParser:
             return self.is_complete
         return True
 
+    def take_body(self) -> bytes:
+        """What was found of the body since the last time."""
+        if len(self._body_parts) == 1:
+            return self._body_parts.pop()
+        body = b"".join(self._body_parts)
+        self._body_parts.clear()
+        return body
+
     def on_message_begin(self) -> None:
-        if self.is_complete and self._is_head_done:
-            self.is_beyond_end = True
+        # Also called for the final head after interim ones; `read_head` has reset `is_complete` by then.
+        self.is_beyond_end = self.is_complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_head_done:
-            self._headers.append((name.lower(), value.rstrip(b" \t")))
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._is_head_done = True
 
     def on_body(self, body: bytes) -> None:
         if not self.is_beyond_end:
-            self.body_parts.append(body)
+            self._body_parts.append(body)
 
     def on_message_complete(self) -> None:
         self.is_complete = True
 
 
-def _answer_head(status: int, headers: Headers, *, is_http_11: bool, is_bodiless: bool) -> AnswerHead | FramingFault:
+def _answer_head(status: int, headers: Headers, is_http_11: bool, is_answer_to_head: bool) -> AnswerHead | FramingFault:
     content_length: int | None = None
     is_chunked = False
     keeps_alive = is_http_11
     for name, value in headers:
         if name == b"content-length":
-            if content_length is not None or not value.isdigit() or len(value) > 15:
+            if content_length is not None or is_chunked or not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
                 return FramingFault("not exactly one Content-Length in digits")
             content_length = int(value)
         elif name == b"transfer-encoding":
-            if is_chunked or not is_http_11 or value.lower() != b"chunked":
+            if content_length is not None or is_chunked or not is_http_11 or value.lower() != b"chunked":
                 return FramingFault("a Transfer-Encoding other than exactly chunked")
             is_chunked = True
         elif name == b"connection" and b"close" in value.lower():
             keeps_alive = False
-    if is_chunked and content_length is not None:
-        return FramingFault("Content-Length and Transfer-Encoding")
-    if is_bodiless or status in _BODILESS or status < 200:
+    if is_answer_to_head or status in _BODILESS or status < 200:
         ending = Ending.AT_HEAD
     elif is_chunked:
         ending = Ending.BY_LAST_CHUNK

@@ -52,9 +52,9 @@ def refusal(
     return head if is_head else head + body
 
 
-def document(body: bytes, *, query_id: str, is_api: bool, keeps_alive: bool, is_head: bool) -> bytes:
-    """A 200 with a JSON body that the gateway knows: the time, the key set."""
-    head = _head(200, query_id, is_api=is_api, keeps_alive=keeps_alive, fields=b"", length=len(body))
+def document(body: bytes, *, query_id: str, keeps_alive: bool, is_head: bool) -> bytes:
+    """A 200 with a JSON body that the gateway knows and anybody may read: the time, the key set."""
+    head = _head(200, query_id, is_api=True, keeps_alive=keeps_alive, fields=b"", length=len(body))
     return head if is_head else head + body
 
 

@@ -56,12 +56,14 @@ class RequestBody:
         """What is still to come; None when only the chunks will tell."""
         return self._remaining
 
-    def want(self, max_bytes: int) -> None:
-        """Keep the body from here on. Call it before the first `feed`. May set `fault` at once."""
-        self._is_wanted = True
-        self._max_bytes = max_bytes
-        if self._remaining is not None:
-            self._reserve(self._remaining)
+    def want(self, max_bytes: int) -> bool:
+        """Keep the body from here on; before the first `feed`. False: it cannot be had, and `fault` says why."""
+        if not self._is_wanted:
+            self._is_wanted = True
+            self._max_bytes = max_bytes
+            if self._remaining is not None:
+                self._reserve(self._remaining)
+        return self.fault is None
 
     def feed(self, data: bytes) -> bytes:
         """Read on. Returns the bytes that lie beyond the end of the request."""
@@ -92,7 +94,7 @@ class RequestBody:
         fault = self._parser.feed_body(piece)
         if fault is not None:
             self.fault = fault
-        parts, self._parser.body_parts = self._parser.body_parts, []
+        parts = self._parser.take_body()
         if self._is_wanted and self.fault is None:
             if self._remaining is None:
                 self._reserve(sum(map(len, parts)))

@@ -1,6 +1,6 @@
 """What all connections of one gateway worker share: settings, the decision, routes, upstreams, budget, log, time.
 
-It decides nothing by itself; `client_connection` uses it for each request. Source: design.md 8.
+It decides nothing by itself; `client_connection` and `dispatch` use it for each request. Source: design.md 8.
 """
 
 import os
@@ -14,9 +14,9 @@ from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.identity import IdentityWriter
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.gateway.upstream_pool import UpstreamPool
+from mandat.enforcement.gateway.upstream_pool import CoarseTime, UpstreamPool
 from mandat.enforcement.point import EnforcementPoint
-from mandat.enforcement.settings import GatewaySettings, Upstream
+from mandat.enforcement.settings import GatewaySettings
 from mandat.protocol.query_id import make_query_id
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """One worker's shared state. `coarse_now` is the loop's time at the last sweep: good enough for deadlines, and free.
-
-    `is_stopping` makes every answer the last one on its connection.
-    """
+    """One worker's shared state. `time` is coarse; `is_stopping` makes every answer the last on its connection."""
 
     def __init__(
         self,
@@ -56,41 +53,34 @@ class Door:
         self.budget = BufferBudget(settings.limits.buffer_bytes)
         self.access_log = access_log
         self.clock = clock
-        self.coarse_now = 0.0
+        self.time = CoarseTime(0.0)
         self.is_stopping = False
         self.connections: set[ClientConnection] = set()
-        self._pools: dict[tuple[str, float], UpstreamPool] = {}
-        self._random_bits = random.Random(entropy(32)).getrandbits
-        self._pid = os.getpid()
+        addresses = {upstream.address for upstream in (settings.authority, *settings.upstreams)}
+        self.pools = {address: UpstreamPool(address, self.limits, self.time) for address in addresses}
+        self._random_bits = random.Random(entropy(32)).getrandbits  # noqa: S311 unique, not secret
+        self._query_second = -1
+        self._query_start = ""
 
     def new_query_id(self, now: float) -> str:
         """An id for one exchange; `now` is Unix seconds."""
-        return make_query_id(
-            zone=self.settings.zone,
-            host=self.settings.host_name,
-            now=now,
-            pid=self._pid,
-            random="%016x" % self._random_bits(64),
-        )
-
-    def pool(self, upstream: Upstream) -> UpstreamPool:
-        """The connections to an upstream; entries with the same address and patience share them."""
-        key = (upstream.address, upstream.timeout_seconds)
-        pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = UpstreamPool(upstream, self.limits, lambda: self.coarse_now)
-        return pool
+        second = int(now)
+        if second != self._query_second:
+            zone, host = self.settings.zone, self.settings.host_name
+            self._query_second = second
+            self._query_start = make_query_id(zone=zone, host=host, now=now, pid=os.getpid(), random="")
+        return f"{self._query_start}{self._random_bits(64):016x}"
 
     def sweep(self, now: float) -> None:
         """Enforce every deadline; called regularly with the loop's time."""
-        self.coarse_now = now
+        self.time.now = now
         for connection in list(self.connections):
             if now > connection.deadline:
                 connection.on_deadline()
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.sweep(now)
 
     def close_pools(self) -> None:
         """Close all connections to upstreams."""
-        for pool in self._pools.values():
+        for pool in self.pools.values():
             pool.close()

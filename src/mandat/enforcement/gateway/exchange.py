@@ -1,9 +1,12 @@
 """One request and its answer: forwards what was judged, relays what comes back, and says in the log what happened.
 
 An answer that breaks off makes the client see a reset, never a short 200 (R9 of threats.md). Reading the request is
-`client_connection`'s work, the decision `point`'s.
+`client_connection`'s work, what becomes of it is decided in `dispatch`.
 """
 
+import asyncio
+import logging
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final
 
 from mandat.core.decision import Permit
@@ -16,7 +19,6 @@ from mandat.enforcement.gateway.headers import answer_fields, request_fields
 from mandat.enforcement.gateway.identity import exchange_fields
 from mandat.enforcement.gateway.routes import is_api_path
 from mandat.enforcement.gateway.upstream_connection import UpstreamCall
-from mandat.enforcement.gateway.upstream_pool import UpstreamPool
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.refusals import WORDINGS, Reason
 
@@ -26,10 +28,17 @@ if TYPE_CHECKING:
 
 _REPEATABLE: Final = (b"GET", b"HEAD")
 _BODY_METHODS: Final = (b"POST", b"PUT", b"PATCH")
+_EVENT_STREAM: Final = b"text/event-stream"
+
+_log = logging.getLogger("mandat.enforcement.gateway")
 
 
 class Exchange:
-    """See the module. Implements `AnswerReceiver`."""
+    """See the module. Implements `AnswerReceiver`.
+
+    `started` is Unix seconds; `caller` is set once it is known; `keeps_alive` says whether another request may follow
+    on the connection; `is_stream` that the answer is an event stream, which a stop does not wait for.
+    """
 
     __slots__ = (
         "_call",
@@ -37,11 +46,11 @@ class Exchange:
         "_door",
         "_is_chunked",
         "_permit",
-        "_pool",
         "_reason",
         "_received_bytes",
         "_sent_bytes",
         "_status",
+        "_task",
         "_upstream",
         "caller",
         "head",
@@ -54,12 +63,10 @@ class Exchange:
     )
 
     def __init__(self, connection: "ClientConnection", door: "Door", head: RequestHead, started: float) -> None:
-        """`started` is Unix seconds."""
         self._connection = connection
         self._door = door
-        self.started = started
         self._call: UpstreamCall | None = None
-        self._pool: UpstreamPool | None = None
+        self._task: asyncio.Task[None] | None = None
         self._upstream: Upstream | None = None
         self._permit: Permit | None = None
         self._reason: Reason | None = None
@@ -69,49 +76,84 @@ class Exchange:
         self._sent_bytes = 0
         self.head = head
         self.caller = Caller(connection.peer, (), "")
+        self.started = started
         self.query_id = door.new_query_id(started)
         self.path = head.target.partition(b"?")[0]
         self.is_api = is_api_path(self.path)
         self.is_stream = False
-        self.keeps_alive = head.keeps_alive
+        self.keeps_alive = head.keeps_alive and not door.is_stopping
+
+    # The request
+
+    @property
+    def peer(self) -> str:
+        """The address of the other end of the connection."""
+        return self._connection.peer
+
+    def body_at_hand(self) -> bytes | None:
+        """The body when all of it is there already; None when it must be waited for."""
+        return self._connection.body_at_hand()
+
+    def read_body(self, max_bytes: int) -> "asyncio.Future[bytes | Reason]":
+        """The whole body, or why it cannot be had."""
+        return self._connection.read_body(max_bytes)
+
+    def run(self, work: Coroutine[None, None, None]) -> None:
+        """Do something that must be waited for; it ends early when the client leaves."""
+        self._task = asyncio.get_running_loop().create_task(self._guard(work))
+
+    async def _guard(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception:
+            _log.exception("a bug in the gateway; the connection is closed")
+            self._connection.reset()
 
     def forward(self, upstream: Upstream, target: bytes, body: bytes, permit: Permit | None) -> None:
-        """Send the request on. `target` and `body` are the bytes that were judged; `permit` None on open routes."""
+        """Send the request on. `target` and `body` are the bytes that were judged; `permit` is None on open routes."""
         self._upstream, self._permit, self._received_bytes = upstream, permit, len(body)
-        head, pool = self.head, self._door.pool(upstream)
-        lines = [
-            b"%b %b HTTP/1.1\r\nHost: %b" % (head.method, target, pool.host),
-            *request_fields(
-                head.headers,
-                connection_options=head.connection_options,
-                is_trusted=upstream.trusted,
-                is_open_route=permit is None,
-            ),
-        ]
+        head, pool = self.head, self._door.pools[upstream.address]
+        lines = request_fields(
+            head.headers,
+            connection_options=head.connection_options,
+            is_trusted=upstream.trusted,
+            is_open_route=permit is None,
+        )
         if body or head.method in _BODY_METHODS:
             lines.append(b"Content-Length: %d" % len(body))
+        # The managed fields are last: nothing that the caller sent can come after them.
         lines.append(exchange_fields(self.query_id, self.caller))
-        request = b"\r\n".join(lines)
-        if permit is not None:
-            request += self._door.identity.fields(permit, upstream, self.started)
-        call = UpstreamCall(
-            b"%b\r\n%b" % (request, body),
+        request = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n%b" % (
+            head.method,
+            target,
+            pool.host,
+            b"\r\n".join(lines),
+            b"" if permit is None else self._door.identity.fields(permit, upstream, self.started),
+            body,
+        )
+        self._call = UpstreamCall(
+            request,
             self,
             is_head=head.method == b"HEAD",
             is_repeatable=head.method in _REPEATABLE,
+            patience_seconds=upstream.timeout_seconds,
         )
-        self._call, self._pool = call, pool
-        pool.send(call)
+        pool.send(self._call)
 
-    def answer(self, status: int, whole: bytes) -> None:
-        """Give an answer of the gateway's own; `whole` is all of it."""
-        self._status = status
-        self._sent_bytes = len(whole)
-        self._connection.write(whole)
-        self._end()
+    def abandon(self) -> None:
+        """The client is gone: the upstream sees its connection closed."""
+        if self._call is not None and self._upstream is not None:
+            self._door.pools[self._upstream.address].cancel(self._call)
+            self._call = None
+        if self._task is not None:
+            self._task.cancel()
+        self._note(is_cut_short=True)
+
+    # Answers of the gateway's own
 
     def refuse(self, reason: Reason, message: str | None = None, details: dict[str, str] | None = None) -> None:
         """Answer with the error body for `reason`."""
+        self._connection.settle_input(self)
         self._reason = reason
         whole = answers.refusal(
             reason,
@@ -122,57 +164,74 @@ class Exchange:
             message=message,
             details=details,
         )
-        self.answer(WORDINGS[reason].status, whole)
+        self._answer(WORDINGS[reason].status, whole)
 
-    def answer_started(self, head: AnswerHead) -> None:
+    def refuse_body(self, why: str) -> None:
+        """Answer that the body cannot be read, instead of going on to wait for it."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.refuse(Reason.MALFORMED_REQUEST, details={"reason": why})
+
+    def answer_document(self, body: bytes) -> None:
+        """Answer 200 with a JSON body that anybody may see."""
+        self._connection.settle_input(self)
+        is_head = self.head.method == b"HEAD"
+        whole = answers.document(body, query_id=self.query_id, keeps_alive=self.keeps_alive, is_head=is_head)
+        self._answer(200, whole)
+
+    def answer_preflight(self) -> None:
+        """Answer OPTIONS for an API path."""
+        self._connection.settle_input(self)
+        self._answer(200, answers.preflight(query_id=self.query_id, keeps_alive=self.keeps_alive))
+
+    def answer_allowed_methods(self, methods: list[str]) -> None:
+        """Answer OPTIONS for a page."""
+        self._connection.settle_input(self)
+        whole = answers.allowed_methods(methods, query_id=self.query_id, keeps_alive=self.keeps_alive)
+        self._answer(200, whole)
+
+    def _answer(self, status: int, whole: bytes) -> None:
+        self._status = status
+        self._sent_bytes = len(whole)
+        self._connection.write(whole)
+        self._end()
+
+    # Answers of an upstream
+
+    def answer_started(self, head: AnswerHead, data: bytes, is_last: bool) -> None:
         """See `AnswerReceiver`."""
         assert self._upstream is not None
         self._status = head.status
-        self.keeps_alive = self.keeps_alive and not self._door.is_stopping
-        length = b""
-        if head.ending is Ending.BY_LENGTH or (head.ending is Ending.AT_HEAD and head.content_length is not None):
-            if head.status not in (204, 304):
-                length = b"Content-Length: %d\r\n" % (head.content_length or 0)
-        elif head.ending is not Ending.AT_HEAD:
-            self._is_chunked = self.head.is_http_11
-            self.keeps_alive = self.keeps_alive and self._is_chunked
-            length = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
-            self.is_stream = (b"content-type", b"text/event-stream") in head.headers
+        framing = self._framing(head)
         fields = answer_fields(
             head.headers,
             is_trusted=self._upstream.trusted,
             is_api=self.is_api,
             is_judged=self._permit is not None,
         )
-        self._connection.write(
+        self._relay(
             b"%b%bX-Ovh-QueryID: %b\r\n%b%b\r\n"
             % (
                 answers.status_line(head.status),
                 fields,
                 self.query_id.encode(),
-                length,
+                framing,
                 b"" if self.keeps_alive else b"Connection: close\r\n",
-            )
+            ),
+            data,
+            is_last,
         )
 
-    def answer_data(self, data: bytes) -> None:
+    def answer_data(self, data: bytes, is_last: bool) -> None:
         """See `AnswerReceiver`."""
-        self._sent_bytes += len(data)
-        self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
-
-    def answer_ended(self) -> None:
-        """See `AnswerReceiver`."""
-        if self._is_chunked:
-            self._connection.write(b"0\r\n\r\n")
-        self._call = None
-        self._end()
+        self._relay(b"", data, is_last)
 
     def answer_failed(self, reason: Reason) -> None:
         """See `AnswerReceiver`."""
         self._call = None
         if self._status:
             self._reason = reason
-            self._log(is_cut_short=True)
             self._connection.reset()
         else:
             self.refuse(reason)
@@ -187,18 +246,39 @@ class Exchange:
         if self._call is not None and self._call.connection is not None:
             self._call.connection.resume()
 
-    def abandon(self) -> None:
-        """The client is gone."""
-        if self._call is not None and self._pool is not None:
-            self._pool.cancel(self._call)
+    def _framing(self, head: AnswerHead) -> bytes:
+        """The field that tells the client where the answer ends, and whether the connection can be kept for that."""
+        self.keeps_alive = self.keeps_alive and not self._door.is_stopping
+        if head.ending is Ending.BY_LENGTH:
+            return b"Content-Length: %d\r\n" % (head.content_length or 0)
+        if head.ending is Ending.AT_HEAD:
+            is_told = head.content_length is not None and head.status not in (204, 304)
+            return b"Content-Length: %d\r\n" % (head.content_length or 0) if is_told else b""
+        self.is_stream = any(
+            name == b"content-type" and value.startswith(_EVENT_STREAM) for name, value in head.headers
+        )
+        self._is_chunked = self.head.is_http_11
+        if self._is_chunked:
+            return b"Transfer-Encoding: chunked\r\n"
+        self.keeps_alive = False
+        return b""
+
+    def _relay(self, start: bytes, data: bytes, is_last: bool) -> None:
+        self._sent_bytes += len(data)
+        if self._is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+            self._connection.write(b"%b%b%b" % (start, chunk, b"0\r\n\r\n" if is_last else b""))
+        else:
+            self._connection.write(start + data if start else data)
+        if is_last:
             self._call = None
-        self._log(is_cut_short=True)
+            self._end()
 
     def _end(self) -> None:
-        self._log(is_cut_short=False)
-        self._connection.exchange_ended()
+        self._note(is_cut_short=False)
+        self._connection.exchange_ended(self)
 
-    def _log(self, *, is_cut_short: bool) -> None:
+    def _note(self, *, is_cut_short: bool) -> None:
         permit = self._permit
         self._door.access_log.note(
             LogLine(

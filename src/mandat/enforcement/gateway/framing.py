@@ -11,9 +11,9 @@ from typing import Final
 import httptools
 
 HEAD_END: Final = b"\r\n\r\n"
-_TEXT: Final = bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100)) + b"\t\r\n"
+_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
-_DIGITS_MAX: Final = 15
+MAX_LENGTH_DIGITS: Final = 15
 """Digits of a Content-Length: a petabyte, and far from any integer limit."""
 
 _FRAMING_FIELDS: Final = frozenset(
@@ -55,16 +55,22 @@ _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 
 def find_raw_fault(head: bytes, *, max_fields: int) -> str | None:
     """Why a head (a status or request line, fields, and the empty line) is refused before any parser sees it."""
-    if head.translate(None, _TEXT):
-        return "control characters in the head"
-    lines = head.count(b"\r\n")
-    if head.count(b"\n") != lines or head.count(b"\r") != lines:
-        return "a line that does not end in CR LF"
+    ends = head.translate(None, _TEXT)
+    lines = len(ends) // 2
+    if ends != b"\r\n" * lines or head.count(b"\r\n") != lines:
+        return "a control character, or a line that does not end in CR LF"
     if b"\r\n " in head or b"\r\n\t" in head:
         return "a folded header field"
     if lines - 2 > max_fields:
         return "too many header fields"
     return None
+
+
+def without_blanks(head: bytes, headers: Headers) -> Headers:
+    """The fields of `head` without blanks after their values, which httptools leaves there."""
+    if b" \r\n" not in head and b"\t\r\n" not in head:
+        return headers
+    return [(name, value.rstrip(b" \t")) for name, value in headers]
 
 
 def is_hopeless(start: bytes) -> bool:
@@ -75,18 +81,17 @@ def is_hopeless(start: bytes) -> bool:
 class RequestParser:
     """The requests of one client connection, in order. Feed one whole head, then the bytes of its body.
 
-    `body_parts` collects the body, without the chunk framing. `is_complete` is True once the message ended.
+    `is_complete` is True once the end of the message was found.
     """
 
-    __slots__ = ("_headers", "_in_body", "_parser", "_target", "body_parts", "has_trailer", "is_complete")
+    __slots__ = ("_body_parts", "_headers", "_is_head_done", "_parser", "_target", "is_complete")
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._headers: Headers = []
         self._target = b""
-        self._in_body = False
-        self.body_parts: list[bytes] = []
-        self.has_trailer = False
+        self._is_head_done = False
+        self._body_parts: list[bytes] = []
         self.is_complete = False
 
     def read_head(self, head: bytes, *, max_fields: int) -> RequestHead | FramingFault:
@@ -97,19 +102,18 @@ class RequestParser:
             return FramingFault("not an HTTP/1.1 or HTTP/1.0 request line")
         if (why := find_raw_fault(head, max_fields=max_fields)) is not None:
             return FramingFault(why)
-        self._headers = []
-        self._in_body = self.has_trailer = self.is_complete = False
-        self.body_parts = []
+        self._is_head_done = self.is_complete = False
         try:
             self._parser.feed_data(head)
         except httptools.HttpParserUpgrade:
             return FramingFault("Upgrade and CONNECT are not supported")
         except httptools.HttpParserError:
             return FramingFault("a malformed request head")
-        if not self._in_body:
+        if not self._is_head_done:
             return FramingFault("a malformed request head")
+        headers, self._headers = without_blanks(head, self._headers), []
         method = head[: head.find(b" ")]
-        return _request_head(method, self._target, self._headers, is_http_11=version == _VERSIONS[0])
+        return _request_head(method, self._target, headers, is_http_11=version == _VERSIONS[0])
 
     def feed_body(self, data: bytes) -> FramingFault | None:
         """More of the body. `data` must not reach beyond the end of the message, see `split_chunked`."""
@@ -117,24 +121,27 @@ class RequestParser:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return FramingFault("a malformed chunked body")
-        if self.has_trailer:
+        if self._headers:
+            # httptools reports trailer fields as headers after the head.
             return FramingFault("trailer fields are not supported")
         return None
+
+    def take_body(self) -> list[bytes]:
+        """What was found of the body since the last time, without the framing of chunks."""
+        parts, self._body_parts = self._body_parts, []
+        return parts
 
     def on_url(self, url: bytes) -> None:
         self._target = url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body:
-            self.has_trailer = True
-        else:
-            self._headers.append((name.lower(), value.rstrip(b" \t")))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._in_body = True
+        self._is_head_done = True
 
     def on_body(self, body: bytes) -> None:
-        self.body_parts.append(body)
+        self._body_parts.append(body)
 
     def on_message_complete(self) -> None:
         self.is_complete = True
@@ -143,14 +150,15 @@ class RequestParser:
 def split_chunked(data: bytes, tail: bytes) -> list[bytes]:
     """Cut bytes of a chunked body so that the message, wherever it ends, ends with a piece.
 
-    A chunked message always ends with CR LF CR LF, so every such place is a cut; httptools cannot be stopped in the
-    middle of what it is fed, and bytes after the message belong to the next request. `tail` is the last three bytes fed.
+    A chunked message always ends with CR LF CR LF, so every such place is a cut: httptools cannot be stopped in the
+    middle of what it is fed, and bytes after the message belong to the next request. `tail` is the last three bytes
+    that were fed before.
     """
     joined = tail + data
     pieces = []
     begin = len(tail)
     while (found := joined.find(HEAD_END, max(0, begin - 3))) >= 0:
-        end = found + 4
+        end = found + len(HEAD_END)
         pieces.append(joined[begin:end])
         begin = end
     if begin < len(joined):
@@ -159,38 +167,46 @@ def split_chunked(data: bytes, tail: bytes) -> list[bytes]:
 
 
 def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11: bool) -> RequestHead | FramingFault:
-    host: bytes | None = None
-    content_length: int | None = 0
-    is_sized = False
-    options = _NO_OPTIONS
-    expects_continue = False
+    said: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name not in _FRAMING_FIELDS:
-            continue
-        if name == b"host":
-            if host is not None:
-                return FramingFault("more than one Host")
-            host = value
-        elif name == b"connection":
-            options |= _tokens(value)
-        elif name == b"content-length":
-            if is_sized or not value.isdigit() or len(value) > _DIGITS_MAX:
-                return FramingFault("not exactly one Content-Length in digits")
-            is_sized, content_length = True, int(value)
-        elif name == b"transfer-encoding":
-            if is_sized or not is_http_11 or value.lower() != b"chunked":
-                return FramingFault("a Transfer-Encoding other than exactly chunked")
-            is_sized, content_length = True, None
-        elif name == b"expect":
-            if value.lower() != b"100-continue":
-                return FramingFault("an Expect other than 100-continue")
-            expects_continue = is_http_11
-        else:
-            return FramingFault("Upgrade and Trailer are not supported")
+        if name in _FRAMING_FIELDS:
+            if name not in said:
+                said[name] = value
+            elif name == b"connection":
+                said[name] += b"," + value
+            else:
+                return FramingFault("a field of the framing is repeated")
+    host = said.get(b"host")
     if not host:
         return FramingFault("no Host")
-    return RequestHead(method, target, headers, is_http_11, host, content_length, options, expects_continue)
+    if len(said) == 1:
+        return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False)
+    length = _content_length(said, is_http_11=is_http_11)
+    if isinstance(length, FramingFault):
+        return length
+    if b"upgrade" in said or b"trailer" in said:
+        return FramingFault("Upgrade and Trailer are not supported")
+    expect = said.get(b"expect", b"100-continue")
+    if expect.lower() != b"100-continue":
+        return FramingFault("an Expect other than 100-continue")
+    options = connection_options(said[b"connection"]) if b"connection" in said else _NO_OPTIONS
+    return RequestHead(method, target, headers, is_http_11, host, length, options, is_http_11 and b"expect" in said)
 
 
-def _tokens(value: bytes) -> frozenset[bytes]:
+def _content_length(said: dict[bytes, bytes], *, is_http_11: bool) -> int | FramingFault | None:
+    """The announced length, None when chunked."""
+    length, coding = said.get(b"content-length"), said.get(b"transfer-encoding")
+    if coding is not None:
+        if length is not None or not is_http_11 or coding.lower() != b"chunked":
+            return FramingFault("a Transfer-Encoding other than exactly chunked")
+        return None
+    if length is None:
+        return 0
+    if not length.isdigit() or len(length) > MAX_LENGTH_DIGITS:
+        return FramingFault("a Content-Length that is no number")
+    return int(length)
+
+
+def connection_options(value: bytes) -> frozenset[bytes]:
+    """The field names and keywords in the value of a Connection field."""
     return frozenset(token for part in value.lower().split(b",") if (token := part.strip(b" \t")))

@@ -6,9 +6,10 @@ servers that export fields as environment variables cannot tell them apart (oaut
 Documented for upstream authors in docs/reference/headers.md. Source: design.md 8, RFC 9110 section 7.6.1.
 """
 
+from enum import Enum
 from typing import Final
 
-from mandat.enforcement.gateway.framing import Headers
+from mandat.enforcement.gateway.framing import Headers, connection_options
 
 _HOP_BY_HOP: Final = frozenset(
     (
@@ -99,8 +100,24 @@ SANDBOX: Final = (
 """An answer of an API opened in a browser must not run as the authority's pages (design.md 7)."""
 
 _KNOWN_MAX: Final = 2_048
-_canonical_names: dict[bytes, bytes] = {}
-_managed_names: dict[bytes, bool] = {}
+"""Names whose fate is remembered. Anybody can send new names, so the tables stop growing there."""
+
+
+class _Fate(Enum):
+    """What becomes of a field."""
+
+    PASSES = "goes through"
+    MANAGED = "is set by the gateway alone"
+    LOGIN = "goes to the authority only"
+    OPEN_ROUTE = "is managed, but needed on open routes of the authority"
+    DROPPED = "is dropped from every answer"
+    DROPPED_FROM_API = "is dropped from answers of other upstreams than the authority"
+    CORS = "is the gateway's on API paths"
+    CACHE = "is the gateway's where an answer belongs to one account"
+
+
+_request_fates: dict[bytes, _Fate] = {}
+_answer_fates: dict[bytes, _Fate] = {}
 
 
 def canonical_name(name: bytes) -> bytes:
@@ -110,13 +127,8 @@ def canonical_name(name: bytes) -> bytes:
 
 def is_managed(name: bytes) -> bool:
     """Whether only the gateway may set this field on the way to an upstream. `name` is in lower case."""
-    known = _managed_names.get(name)
-    if known is None:
-        plain = canonical_name(name)
-        known = plain in _MANAGED or plain in _HOP_BY_HOP or plain in _REFRAMED or plain.startswith(_MANAGED_PREFIXES)
-        if len(_managed_names) < _KNOWN_MAX:
-            _managed_names[name] = known
-    return known
+    plain = canonical_name(name)
+    return plain in _MANAGED or plain in _HOP_BY_HOP or plain in _REFRAMED or plain.startswith(_MANAGED_PREFIXES)
 
 
 def find_connection_fault(options: frozenset[bytes]) -> str | None:
@@ -140,11 +152,13 @@ def request_fields(
     """
     lines = []
     for name, value in headers:
-        if is_managed(name) and not (is_open_route and name in _OPEN_ROUTE):
-            continue
-        if name in connection_options or (not is_trusted and canonical_name(name) in _LOGIN):
-            continue
-        lines.append(b"%b: %b" % (name, value))
+        fate = _request_fates.get(name) or _learn(_request_fates, name, _request_fate(name))
+        if (
+            fate is _Fate.PASSES
+            or (fate is _Fate.LOGIN and is_trusted)
+            or (fate is _Fate.OPEN_ROUTE and is_trusted and is_open_route)
+        ) and name not in connection_options:
+            lines.append(b"%b: %b" % (name, value))
     return lines
 
 
@@ -159,21 +173,18 @@ def answer_fields(headers: Headers, *, is_trusted: bool, is_api: bool, is_judged
         is_api: the path is below an API version: CORS is open, as OVHcloud's (wire.md 8).
         is_judged: the answer belongs to one account and no cache may keep it.
     """
-    options = _NO_OPTIONS
-    for name, value in headers:
-        if name == b"connection":
-            options |= frozenset(part.strip() for part in value.lower().split(b","))
     lines = []
     has_cache_control = False
+    options = _answer_options(headers)
     for name, value in headers:
-        if name in _ANSWER_DROPPED or name in options or name.startswith(b"x-mandat-"):
-            continue
-        if not is_trusted and name in _ANSWER_DROPPED_FROM_API:
-            continue
-        if is_api and (name.startswith(b"access-control-") or (is_judged and name == b"cache-control")):
-            continue
-        has_cache_control |= name == b"cache-control"
-        lines.append(b"%b: %b\r\n" % (name, value))
+        fate = _answer_fates.get(name) or _learn(_answer_fates, name, _answer_fate(name))
+        if fate is not _Fate.PASSES:
+            if fate is _Fate.CACHE and not is_judged:
+                has_cache_control = True
+            elif not ((fate is _Fate.DROPPED_FROM_API and is_trusted) or (fate is _Fate.CORS and not is_api)):
+                continue
+        if name not in options:
+            lines.append(b"%b: %b\r\n" % (name, value))
     if is_api:
         lines.append(CORS_ANSWER)
         if not has_cache_control:
@@ -181,6 +192,39 @@ def answer_fields(headers: Headers, *, is_trusted: bool, is_api: bool, is_judged
     if not is_trusted:
         lines.append(SANDBOX)
     return b"".join(lines)
+
+
+def _answer_options(headers: Headers) -> frozenset[bytes]:
+    """What an upstream's Connection names beyond the keywords that almost all send."""
+    options = _NO_OPTIONS
+    for name, value in headers:
+        if name == b"connection" and value not in (b"keep-alive", b"close"):
+            options |= connection_options(value)
+    return options
+
+
+def _learn(fates: dict[bytes, _Fate], name: bytes, fate: _Fate) -> _Fate:
+    if len(fates) < _KNOWN_MAX:
+        fates[name] = fate
+    return fate
+
+
+def _request_fate(name: bytes) -> _Fate:
+    if name in _OPEN_ROUTE:
+        return _Fate.OPEN_ROUTE
+    if is_managed(name):
+        return _Fate.MANAGED
+    return _Fate.LOGIN if canonical_name(name) in _LOGIN else _Fate.PASSES
+
+
+def _answer_fate(name: bytes) -> _Fate:
+    if name in _ANSWER_DROPPED or name.startswith(b"x-mandat-"):
+        return _Fate.DROPPED
+    if name in _ANSWER_DROPPED_FROM_API:
+        return _Fate.DROPPED_FROM_API
+    if name.startswith(b"access-control-"):
+        return _Fate.CORS
+    return _Fate.CACHE if name == b"cache-control" else _Fate.PASSES
 
 
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()

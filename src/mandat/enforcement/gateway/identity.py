@@ -29,14 +29,14 @@ def exchange_fields(query_id: str, caller: Caller) -> bytes:
 
 
 class IdentityWriter:
-    """Writes for whom a permitted call is made. Keeps the lines of a credential as long as its assertion is the same."""
+    """Writes for whom a permitted call is made. Keeps the lines of a credential while its assertion is the same."""
 
     def __init__(self, signer: AssertionSigner) -> None:
         self._signer = signer
         self._kept: dict[tuple[int, str], tuple[bytes, bytes]] = {}
 
     def fields(self, permit: Permit, upstream: Upstream, now: float) -> bytes:
-        """The lines for one permitted call. `now` is Unix seconds. The authority needs no assertion: it has a socket."""
+        """The lines for one permitted call; `now` is Unix seconds. The authority has its socket: no assertion."""
         if upstream.trusted:
             return _plain_fields(permit)
         token = self._signer.assertion(permit.application, permit.grant, audience=upstream.audience, now=now)
@@ -53,7 +53,7 @@ class IdentityWriter:
 
 def _plain_fields(permit: Permit) -> bytes:
     grant = permit.grant
+    # Account ids are the provider's; a control character in one must not become a header of its own.
     account = "".join(character for character in grant.account if character.isprintable())
-    return (
-        f"{ACCOUNT}: {account}\r\n{APPLICATION_ID}: {permit.application.id}\r\n{CREDENTIAL_ID}: {grant.credential_id}\r\n"
-    ).encode()
+    fields = {ACCOUNT: account, APPLICATION_ID: permit.application.id, CREDENTIAL_ID: grant.credential_id}
+    return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()

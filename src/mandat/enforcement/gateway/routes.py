@@ -32,7 +32,7 @@ def is_api_path(path: bytes) -> bool:
 
 
 class RouteTable:
-    """All routes of a gateway. Immutable; `upstreams` are tried by longest prefix, the authority's own come with them."""
+    """All routes of a gateway. Immutable. Upstreams are tried by longest prefix, the authority's among them."""
 
     def __init__(
         self, authority: Upstream, upstreams: Iterable[Upstream], open_routes: Iterable[tuple[str, str]]

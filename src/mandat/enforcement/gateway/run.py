@@ -63,7 +63,7 @@ async def run_gateway(
     door = Door(
         settings, point=point, signer=signer, access_log=access_log, routes=routes, clock=clock, entropy=entropy
     )
-    door.coarse_now = loop.time()
+    door.time.now = loop.time()
     sweeper = loop.create_task(_sweep(door))
     server = await loop.create_server(lambda: ClientConnection(door), sock=listener)
     try:
@@ -90,7 +90,7 @@ async def _drain(door: Door) -> None:
         if connection.is_idle:
             connection.close()
     until = loop.time() + door.limits.stop_seconds
-    while door.connections and loop.time() < until:
+    while door.connections and loop.time() < until:  # noqa: ASYNC110 looked at 250 times at most, once in a life
         await asyncio.sleep(0.02)
     for connection in list(door.connections):
         connection.reset()

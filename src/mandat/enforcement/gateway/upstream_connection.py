@@ -16,16 +16,13 @@ if TYPE_CHECKING:
 
 
 class AnswerReceiver(Protocol):
-    """Who waits for an answer. `answer_failed` may come at any time before `answer_ended`; nothing comes after either."""
+    """Who waits for an answer. Nothing comes after a call with `is_last`, nor after `answer_failed`."""
 
-    def answer_started(self, head: AnswerHead) -> None:
-        """The head of the final answer."""
+    def answer_started(self, head: AnswerHead, data: bytes, is_last: bool) -> None:
+        """The head of the final answer, and what came of its body together with it."""
 
-    def answer_data(self, data: bytes) -> None:
-        """Some of its body."""
-
-    def answer_ended(self) -> None:
-        """The whole answer was relayed."""
+    def answer_data(self, data: bytes, is_last: bool) -> None:
+        """More of its body."""
 
     def answer_failed(self, reason: Reason) -> None:
         """There will be no (more of the) answer: UPSTREAM_UNREACHABLE or UPSTREAM_TIMED_OUT."""
@@ -34,30 +31,47 @@ class AnswerReceiver(Protocol):
 class UpstreamCall:
     """One request to an upstream and who waits for its answer.
 
-    `is_repeatable` says that the method is safe, so that the request may be sent again if a kept connection turns out to
-    be dead. `deadline` is when the silence of the upstream counts as a time-out, on the loop's clock.
+    `is_repeatable` says that the method is safe, so that the request may be sent again if a kept connection turns out
+    to be dead. `deadline` is when the silence of the upstream counts as a time-out, on the loop's clock.
     """
 
-    __slots__ = ("connection", "deadline", "is_cancelled", "is_head", "is_repeatable", "receiver", "request")
+    __slots__ = (
+        "connection",
+        "deadline",
+        "is_cancelled",
+        "is_head",
+        "is_repeatable",
+        "patience_seconds",
+        "receiver",
+        "request",
+    )
 
-    def __init__(self, request: bytes, receiver: AnswerReceiver, *, is_head: bool, is_repeatable: bool) -> None:
+    def __init__(
+        self, request: bytes, receiver: AnswerReceiver, *, is_head: bool, is_repeatable: bool, patience_seconds: float
+    ) -> None:
         self.request = request
         self.receiver = receiver
         self.is_head = is_head
         self.is_repeatable = is_repeatable
+        self.patience_seconds = patience_seconds
         self.connection: UpstreamConnection | None = None
         self.deadline = 0.0
         self.is_cancelled = False
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """See the module. `idle_since` is on the loop's clock and only meaningful in the pool's idle list."""
+    """See the module.
+
+    `call` is the one in progress, None when idle. `idle_since` is on the loop's clock. `is_paused` says that silence is
+    the client's doing.
+    """
 
     __slots__ = (
         "_answer",
         "_buffer",
         "_has_answered",
-        "_is_paused",
+        "_is_clean",
+        "_is_ended",
         "_is_reused",
         "_parser",
         "_pool",
@@ -65,18 +79,21 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "call",
         "idle_since",
+        "is_paused",
     )
 
     def __init__(self, pool: "UpstreamPool") -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
-        self._parser: AnswerParser | None = None
+        self._parser = AnswerParser()
         self._answer: AnswerHead | None = None
         self._remaining = 0
+        self._is_clean = True
+        self._is_ended = False
         self._is_reused = False
         self._has_answered = False
-        self._is_paused = False
+        self.is_paused = False
         self.call: UpstreamCall | None = None
         self.idle_since = 0.0
 
@@ -85,54 +102,21 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether a request can still be written."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio.Transport, not its class.
-        self._transport = cast(asyncio.Transport, transport)
-
     def start(self, call: UpstreamCall) -> None:
         """Send a request. Only for a connection that `is_usable` and has no call."""
         assert self._transport is not None
         self.call = call
         call.connection = self
-        self._parser = AnswerParser()
         self._answer = None
-        self._has_answered = False
+        self._has_answered = self._is_ended = False
+        self._is_clean = True
+        if self._is_reused:
+            self._parser = AnswerParser()
         self._transport.write(call.request)
-
-    def data_received(self, data: bytes) -> None:
-        call = self.call
-        if call is None:
-            self.drop()
-            return
-        self._has_answered = True
-        call.deadline = self._pool.next_deadline()
-        if self._answer is None:
-            rest = self._read_heads(self._buffer + data if self._buffer else data, call)
-            if rest is None:
-                return
-            data = rest
-        self._read_body(data, call)
-
-    def eof_received(self) -> None:
-        """The transport closes by itself; `connection_lost` decides what that means."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        call, self.call = self.call, None
-        self._pool.forget(self)
-        if call is None:
-            return
-        call.connection = None
-        if exc is None and self._answer is not None and self._answer.ending is Ending.BY_CLOSE:
-            call.receiver.answer_ended()
-        elif self._is_reused and not self._has_answered and call.is_repeatable:
-            self._pool.send_afresh(call)
-        else:
-            call.receiver.answer_failed(Reason.UPSTREAM_UNREACHABLE)
 
     def fail(self, reason: Reason) -> None:
         """Give up the call in progress and the connection with it."""
-        call, self.call = self.call, None
+        call = self.call
         self.drop()
         if call is not None:
             call.connection = None
@@ -146,33 +130,73 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause(self) -> None:
         """The client does not take any more for now: stop reading, so that the upstream stops sending."""
-        if self._transport is not None and not self._is_paused:
-            self._is_paused = True
+        if self._transport is not None and not self.is_paused:
+            self.is_paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """The client takes more."""
-        if self._transport is not None and self._is_paused:
-            self._is_paused = False
+        """The client takes more: the upstream's time begins again."""
+        if self._transport is not None and self.is_paused:
+            self.is_paused = False
             self._transport.resume_reading()
+            if self.call is not None:
+                self.call.deadline = self._pool.time.now + self.call.patience_seconds
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether silence is the client's doing."""
-        return self._is_paused
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        call = self.call
+        if call is None:
+            self.drop()
+            return
+        self._has_answered = True
+        call.deadline = self._pool.time.now + call.patience_seconds
+        is_start = self._answer is None
+        body = self._read_heads(data, call) if is_start else data
+        piece = None if body is None else self._take(body)
+        if piece is None:
+            return
+        # Taken before `_finish`, which may start the next call on this connection.
+        answer, is_last = self._answer, self._is_ended
+        assert answer is not None
+        if is_last:
+            self._finish(call)
+        if is_start:
+            call.receiver.answer_started(answer, piece, is_last)
+        elif piece or is_last:
+            call.receiver.answer_data(piece, is_last)
+
+    def eof_received(self) -> None:
+        """The transport closes by itself; `connection_lost` decides what that means."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        call, self.call = self.call, None
+        self._pool.forget(self)
+        if call is None:
+            return
+        call.connection = None
+        if exc is None and self._answer is not None and self._answer.ending is Ending.BY_CLOSE:
+            call.receiver.answer_data(b"", True)
+        elif self._is_reused and not self._has_answered and call.is_repeatable:
+            self._pool.send_afresh(call)
+        else:
+            call.receiver.answer_failed(Reason.UPSTREAM_UNREACHABLE)
 
     def _read_heads(self, data: bytes, call: UpstreamCall) -> bytes | None:
         """What follows the final head; None while that has not come, or when the answer is refused."""
-        assert self._parser is not None
+        if self._buffer:
+            data = self._buffer + data
         while True:
-            end = data.find(HEAD_END)
-            if end < 0:
+            end = data.find(HEAD_END) + len(HEAD_END)
+            if end < len(HEAD_END):
                 self._buffer = data
                 if len(data) > self._pool.answer_head_bytes:
                     self.fail(Reason.UPSTREAM_UNREACHABLE)
                 return None
-            end += len(HEAD_END)
-            head = self._parser.read_head(data[:end] if end < len(data) else data, is_answer_to_head=call.is_head)
+            head = self._parser.read_head(data[:end], is_answer_to_head=call.is_head)
             if isinstance(head, FramingFault):
                 self.fail(Reason.UPSTREAM_UNREACHABLE)
                 return None
@@ -182,57 +206,42 @@ class UpstreamConnection(asyncio.Protocol):
         self._buffer = b""
         self._answer = head
         self._remaining = head.content_length or 0
-        call.receiver.answer_started(head)
         return data
 
-    def _read_body(self, data: bytes, call: UpstreamCall) -> None:
-        assert self._answer is not None and self._parser is not None
+    def _take(self, data: bytes) -> bytes | None:
+        """The part of `data` that is body. Sets `_is_ended`, and `_is_clean` to False when something follows the end.
+
+        None: the chunks are malformed, and the call has failed.
+        """
+        assert self._answer is not None
         ending = self._answer.ending
-        if ending is Ending.AT_HEAD:
-            self._finish(call, is_clean=not data)
-        elif ending is Ending.BY_LENGTH:
-            if len(data) > self._remaining:
-                piece, is_clean = data[: self._remaining], False
-            else:
-                piece, is_clean = data, True
+        if ending is Ending.BY_LENGTH:
+            piece = data[: self._remaining]
             self._remaining -= len(piece)
-            if piece:
-                call.receiver.answer_data(piece)
-            if not self._remaining:
-                self._finish(call, is_clean=is_clean)
-        elif ending is Ending.BY_CLOSE:
-            if data:
-                call.receiver.answer_data(data)
-        else:
-            self._read_chunks(data, call)
-
-    def _read_chunks(self, data: bytes, call: UpstreamCall) -> None:
-        parser = self._parser
-        assert parser is not None
-        is_sound = parser.feed_body(data)
-        if parser.body_parts:
-            body, parser.body_parts = b"".join(parser.body_parts), []
-            call.receiver.answer_data(body)
-        if self.call is not call:
-            return
-        if not is_sound:
+            self._is_ended = not self._remaining
+            self._is_clean = len(piece) == len(data)
+            return piece
+        if ending is Ending.AT_HEAD:
+            self._is_ended, self._is_clean = True, not data
+            return b""
+        if ending is Ending.BY_CLOSE:
+            return data
+        if data and not self._parser.feed_body(data):
             self.fail(Reason.UPSTREAM_UNREACHABLE)
-        elif parser.is_complete:
-            self._finish(call, is_clean=not parser.is_beyond_end)
+            return None
+        self._is_ended, self._is_clean = self._parser.is_complete, not self._parser.is_beyond_end
+        return self._parser.take_body()
 
-    def _finish(self, call: UpstreamCall, *, is_clean: bool) -> None:
+    def _finish(self, call: UpstreamCall) -> None:
         """The answer is whole. Kept only if both sides are at the start of a message beyond doubt."""
-        if self.call is not call:
-            return
         self.call = None
         call.connection = None
         assert self._answer is not None and self._transport is not None
-        is_kept = is_clean and self._answer.keeps_alive and not self._transport.get_write_buffer_size()
+        is_kept = self._is_clean and self._answer.keeps_alive and not self._transport.get_write_buffer_size()
         self._is_reused = True
-        self._parser = self._answer = None
-        self.resume()
+        if self.is_paused:
+            self.resume()
         if is_kept:
             self._pool.release(self)
         else:
             self.drop()
-        call.receiver.answer_ended()

@@ -6,36 +6,39 @@ wait. What goes over a connection is `upstream_connection`'s work. Source: desig
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from mandat.enforcement.gateway.upstream_connection import UpstreamCall, UpstreamConnection
-from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, Upstream, parse_address
+from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
 from mandat.protocol.refusals import Reason
 
 
-class UpstreamPool:
-    """See the module. All times are on the loop's clock, as coarse as `now` gives them."""
+class CoarseTime:
+    """The loop's time at the last sweep: good enough for deadlines, and free to read."""
 
-    def __init__(self, upstream: Upstream, limits: Limits, now: Callable[[], float]) -> None:
-        """`now` gives the loop's time of the last sweep; it is read for every call and must be cheap."""
-        self._address = parse_address(upstream.address)
-        self._timeout_seconds = upstream.timeout_seconds
+    __slots__ = ("now",)
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+
+class UpstreamPool:
+    """See the module. All times are on the loop's clock. `host` is what `Host` says to this upstream."""
+
+    def __init__(self, address: str, limits: Limits, time: CoarseTime) -> None:
+        """`address` is as in `Upstream`. `time` is kept up to date by somebody else."""
+        self._address = parse_address(address)
         self._limits = limits
-        self._now = now
         self._connections: set[UpstreamConnection] = set()
         self._idle: list[UpstreamConnection] = []
         self._waiting: deque[UpstreamCall] = deque()
         self._dials: set[asyncio.Task[None]] = set()
+        self.time = time
         self.answer_head_bytes = limits.answer_head_bytes
         self.host = _host_field(self._address)
 
-    def next_deadline(self) -> float:
-        """When silence from now on counts as a time-out."""
-        return self._now() + self._timeout_seconds
-
     def send(self, call: UpstreamCall) -> None:
         """Send a request now or as soon as a connection is there. Answers and failures come later, never from here."""
-        call.deadline = self.next_deadline()
+        call.deadline = self.time.now + call.patience_seconds
         while self._idle:
             connection = self._idle.pop()
             if connection.is_usable:
@@ -61,7 +64,7 @@ class UpstreamPool:
         if call is not None:
             connection.start(call)
         else:
-            connection.idle_since = self._now()
+            connection.idle_since = self.time.now
             self._idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
