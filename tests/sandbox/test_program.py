@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import dns.message
+import dns.query
 import httpx2
 import pytest
 
@@ -130,13 +132,12 @@ def test_what_was_answered_survives_a_kill(started, gateway, tmp_path, jwks_url)
     again.wait_until_ready()
     try:
         found = call(again, gateway, "GET", f"/domain/zone/example.org/record/{made['id']}").json()
-        dig = ["dig", f"@{HOST}", "-p", str(again.port + 1), "+short", "www.example.org", "A"]
-        served = subprocess.run(dig, capture_output=True, text=True, check=True, timeout=20).stdout
+        served = dns.query.udp(dns.message.make_query("www.example.org", "A"), HOST, port=again.port + 1, timeout=20)
     finally:
         again.end(signal.SIGTERM)
 
     assert found == made
-    assert served == "192.0.2.1\n"
+    assert [record.to_text() for record in served.answer[0]] == ["192.0.2.1"]
 
 
 def assert_refuses_to_start(folder: Path, port: int, *words: str, jwks_url: str = "http://127.0.0.1:9/") -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from mandat.enforcement.assertion_verifier import AssertionFault
+from mandat.enforcement.assertion_verifier import Asserted, AssertionFault
 from mandat.protocol import headers
 from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.description import Descriptions
@@ -19,6 +19,7 @@ from mandat.sandbox.gate import Verifier
 from mandat.sandbox.store.database import Database
 
 MAX_BODY_BYTES = 1_048_576  # the gateway's own limit; nothing the API takes comes near it
+MAX_QUERY_ID_CHARACTERS = 128
 
 _UNAVAILABLE = 503
 
@@ -58,12 +59,15 @@ class SandboxApplication:
     async def _answer(self, scope: Scope, receive: Receive) -> Outcome | None:
         """What to answer; None when the caller went away before saying everything."""
         given = _headers_of(scope)
-        query_id = _only(given, headers.QUERY_ID)
+        query_id = (_only(given, headers.QUERY_ID) or "")[:MAX_QUERY_ID_CHARACTERS] or None
         path = scope["raw_path"].decode("latin-1")
         if scope["method"] in ("GET", "HEAD"):
             document = self._descriptions.find(path, _only(given, headers.PUBLIC_ORIGIN))
             if document is not None:
                 return Outcome(200, encode_json(document))
+        caller = await self._admit(_only(given, headers.ASSERTION), query_id)
+        if isinstance(caller, Refused):  # before the body is read: a stranger's costs nothing
+            return refusal(caller, query_id)
         body = await _read_body(receive)
         if body is None:
             return None
@@ -77,17 +81,20 @@ class SandboxApplication:
             idempotency_keys=tuple(given.get(headers.IDEMPOTENCY_KEY.lower(), ())),
             query_id=query_id,
         )
-        return await self._perform(call, _only(given, headers.ASSERTION))
+        return await self._perform(call, caller)
 
-    async def _perform(self, call: Call, token: str | None) -> Outcome:
+    async def _admit(self, token: str | None, query_id: str | None) -> Asserted | Refused:
         try:
             caller = await self._verifier.check(token)
         except (OSError, ValueError) as fault:
             _log.warning("key set cannot be fetched", extra={"fault": str(fault)})
-            return refusal(Refused(Reason.STORAGE_UNAVAILABLE, "The gateway's keys cannot be fetched"), call.query_id)
+            return Refused(Reason.STORAGE_UNAVAILABLE, "The gateway's keys cannot be fetched, try again shortly")
         if isinstance(caller, AssertionFault):
-            _log.warning("call without a valid assertion", extra={"why": caller.why, "query_id": call.query_id})
-            return refusal(Refused(Reason.MISSING_CREDENTIAL), call.query_id)
+            _log.warning("call without a valid assertion", extra={"why": caller.why, "query_id": query_id})
+            return Refused(Reason.MISSING_CREDENTIAL)
+        return caller
+
+    async def _perform(self, call: Call, caller: Asserted) -> Outcome:
         try:
             outcome = await self._database.run(lambda connection: self._desk.perform(connection, call, caller))
         except sqlite3.Error as fault:
