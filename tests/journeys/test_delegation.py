@@ -1,6 +1,8 @@
 """From sign-up to refusal after revocation, over real HTTP, with the attempts that must fail on the way."""
 
 import itertools
+import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -12,7 +14,7 @@ import pytest
 
 from mandat.client import Client
 from mandat.client.approval import ApprovalFailed, approve
-from mandat.client.errors import InvalidCredential, InvalidSignature, NotGrantedCall
+from mandat.client.errors import InvalidCredential, InvalidSignature, NotGrantedCall, ServerFault
 from mandat.protocol.signature import sign
 from support.demo import Demo
 
@@ -198,3 +200,18 @@ def test_the_description_is_public_and_names_every_section(anonymous: httpx2.Cli
         assert all("noAuthentication" in op and op["apiStatus"]["value"] for op in operations)
     paths = {entry["path"] for entry in anonymous.get("/1.0/me.json").json()["apis"]}
     assert {"/me", "/me/api/credential"} <= paths
+
+
+def test_an_upstream_that_is_killed_and_comes_back_is_a_502_meanwhile_and_nothing_else(demo: Demo) -> None:
+    client = demo.client(demo.grant([("GET", "/me")]))
+    assert client.get("/me")
+    os.kill(demo.pid_of("sandbox_process"), signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            assert client.get("/me")["nichandle"] == demo.person("customer")["account"]
+            break
+        except ServerFault as fault:
+            assert fault.status == 502
+            assert time.monotonic() < deadline, "the upstream did not come back"
+            time.sleep(0.1)

@@ -81,6 +81,17 @@ class Demo:
         approve(pending.validation_url, login=person["login"], password=person["password"])
         return pending.consumer_key
 
+    def pid_of(self, module: str) -> int:
+        """The process of this demo that runs `module`."""
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = entry.read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if module in line and str(self.folder) in line:
+                return int(entry.parent.name)
+        raise AssertionError(f"no process runs {module}")
+
     def stop(self) -> int:
         """Ends it as Ctrl-C does."""
         assert self.process is not None
