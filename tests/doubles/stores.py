@@ -314,9 +314,9 @@ class MemoryCredentials:
         await self._health.pass_through("change_credentials")
         changed = []
         for credential_id, entry in zip(credential_ids, audit, strict=True):
-            row = self.rows[credential_id]
-            state = next_state(row.state, event)
-            if state is not None:
+            row = self.rows.get(credential_id)
+            state = next_state(row.state, event) if row is not None else None
+            if row is not None and state is not None:
                 self.rows[credential_id] = replace(row, state=state)
                 self._audit.append(entry)
                 changed.append(credential_id)
@@ -365,15 +365,15 @@ class MemoryLoginAttempts:
     async def failures_since(self, *, login: str, address: str, since: int) -> tuple[int, int]:
         await self._health.pass_through("failures_since")
         recent = [row for row in self.rows if row[2] >= since]
-        return sum(row[0] == login for row in recent), sum(row[1] == address for row in recent)
+        return sum(row[0] == login.lower() for row in recent), sum(row[1] == address for row in recent)
 
     async def note_failure(self, *, login: str, address: str, at: int) -> None:
         await self._health.pass_through("note_failure")
-        self.rows.append((login, address, at))
+        self.rows.append((login.lower(), address, at))
 
     async def forget_failures(self, *, login: str) -> None:
         await self._health.pass_through("forget_failures")
-        self.rows = [row for row in self.rows if row[0] != login]
+        self.rows = [row for row in self.rows if row[0] != login.lower()]
 
     async def prune_failures(self, *, before: int) -> int:
         await self._health.pass_through("prune_failures")

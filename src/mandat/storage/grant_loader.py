@@ -164,7 +164,7 @@ class GrantLoader:
         """
         try:
             if self._requests is None:
-                self._requests = _connect(self._requests_file)
+                self._requests = connect_reader(self._requests_file, busy_seconds=_BUSY_SECONDS)
             rows = self._requests.execute(_PENDING, (consumer_key_hash,)).fetchall()
         except sqlite3.Error as fault:
             raise self._unavailable(fault) from fault
@@ -194,19 +194,12 @@ class GrantLoader:
             raise self._unavailable(fault) from fault
 
     def _open(self) -> sqlite3.Connection:
-        self._grants = _connect(self._grants_file)
+        self._grants = connect_reader(self._grants_file, busy_seconds=_BUSY_SECONDS)
         return self._grants
 
     def _unavailable(self, fault: sqlite3.Error) -> SourceUnavailable:
         self.close()
         return SourceUnavailable(str(fault))
-
-
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = connect_reader(file, busy_seconds=_BUSY_SECONDS)
-    # An altered row may hold text that is not UTF-8; it fails verification like any other, without an error here.
-    connection.text_factory = _lenient_text
-    return connection
 
 
 def _typed(row: tuple[object, ...], types: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -215,7 +208,3 @@ def _typed(row: tuple[object, ...], types: tuple[Any, ...]) -> tuple[Any, ...]:
         if not isinstance(value, expected):
             raise DamagedRow(type(value).__name__)
     return row
-
-
-def _lenient_text(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")

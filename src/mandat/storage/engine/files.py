@@ -63,13 +63,7 @@ def prepare_folder(folder: Path) -> None:
 
 def connect_writer(database: Path, *, synchronous: str, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection that writes. Transactions are begun and ended by the caller, never by the driver."""
-    connection = sqlite3.connect(
-        f"{database.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=busy_seconds,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    connection = _connect(database, "rw", busy_seconds)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     return connection
@@ -77,12 +71,23 @@ def connect_writer(database: Path, *, synchronous: str, busy_seconds: float = BU
 
 def connect_reader(database: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection that cannot write. In WAL a reader waits for nobody except during recovery after a crash."""
+    connection = _connect(database, "ro", busy_seconds)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(database: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{database.absolute().as_uri()}?mode=ro",
+        f"{database.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_seconds,
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("PRAGMA query_only = ON")
+    # An altered row may hold text that is not UTF-8. It must fail its MAC like any other, not as a driver's error.
+    connection.text_factory = _lenient_text
     return connection
+
+
+def _lenient_text(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
