@@ -7,14 +7,14 @@ from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import httpx2
+
 from doubles.nature import CountingEntropy, PlainPasswords, SetClock
 from doubles.stores import MemoryStores
-
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.permission import IssuedRequest
 from mandat.authority.registration import IssuedApplication
 from mandat.authority.service import Authority, make_authority
-from mandat.authority.values import User
+from mandat.authority.values import LastUse, User
 from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.messages import PermissionRequestMessage
 from mandat.web.application import make_web_app
@@ -61,6 +61,14 @@ class World:
         )
         self.settings = PageSettings(public_origins=(origin,), form_secret=b"s" * 32, **settings)
         self.app = make_web_app(self.authority, self.settings)
+
+    def restart(self) -> None:
+        """A new process over the same storage; open browsers go on with it."""
+        self.app = make_web_app(self.authority, self.settings)
+
+    def note_use(self, credential_id: int, *, at: int, address: str, calls: int) -> None:
+        """A gateway has reported use."""
+        self.stores.usage.rows[credential_id] = LastUse(at=at, address=address, calls=calls)
 
     async def person(self, login: str = "alice") -> User:
         """Somebody with PASSWORD."""
@@ -145,10 +153,13 @@ class Browser:
     def __init__(self, world: World, headers: dict[str, str]) -> None:
         self.world = world
         self.http = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=world.app, raise_app_exceptions=False),
+            transport=httpx2.ASGITransport(app=self._call, raise_app_exceptions=False),
             base_url=world.origin,
             headers={"X-Mandat-Public-Origin": world.origin, "X-Mandat-Caller-Address": "198.51.100.4", **headers},
         )
+
+    async def _call(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.world.app(scope, receive, send)
 
     async def get(self, path: str, *, follow: bool = True) -> Seen:
         return await self._arrive(await self.http.get(path), path, follow=follow)

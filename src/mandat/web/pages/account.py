@@ -7,7 +7,7 @@ from litestar.response.base import ASGIResponse
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
 from mandat.look.words import gettext as _
-from mandat.web.pages.frame.page import Page, fault_errors, fault_status
+from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
 from mandat.web.pages.frame.routing import read, write
 
 
@@ -17,7 +17,7 @@ def to_login(wanted: str) -> str:
 
 
 @read("/account")
-async def show_account(page: Page) -> ASGIResponse:
+async def show_account(page: GivenPage) -> ASGIResponse:
     """Login, account, and the two forms."""
     if page.visitor is None:
         return page.go(to_login("/account"))
@@ -26,7 +26,7 @@ async def show_account(page: Page) -> ASGIResponse:
 
 
 @write("/account/password")
-async def change_password(page: Page) -> ASGIResponse:
+async def change_password(page: GivenPage) -> ASGIResponse:
     """Sets a new password; the visitor's other sessions end."""
     form = await page.form()
     if page.visitor is None:
@@ -41,7 +41,7 @@ async def change_password(page: Page) -> ASGIResponse:
 
 
 @write("/account/sessions")
-async def log_out_everywhere(page: Page) -> ASGIResponse:
+async def log_out_everywhere(page: GivenPage) -> ASGIResponse:
     """Ends every session of the visitor, this one too."""
     form = await page.form()
     if page.visitor is None:

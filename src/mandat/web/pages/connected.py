@@ -13,7 +13,7 @@ from mandat.authority.login import Visitor
 from mandat.look.words import gettext as _
 from mandat.web.pages.account import to_login
 from mandat.web.pages.frame.fields import Fields
-from mandat.web.pages.frame.page import Page
+from mandat.web.pages.frame.page import GivenPage, Page
 from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
@@ -43,7 +43,7 @@ class Revocation:
 
 
 @read(PATH)
-async def show_connected(page: Page) -> ASGIResponse:
+async def show_connected(page: GivenPage) -> ASGIResponse:
     """Running connections first, ended ones below."""
     if page.visitor is None:
         return page.go(to_login(PATH))
@@ -58,7 +58,7 @@ async def show_connected(page: Page) -> ASGIResponse:
 
 
 @read(PATH + "/revoke")
-async def ask_revoke(page: Page) -> ASGIResponse:
+async def ask_revoke(page: GivenPage) -> ASGIResponse:
     """Names the consequences before anything is taken back."""
     if page.visitor is None:
         return page.go(to_login(PATH))
@@ -76,7 +76,7 @@ async def ask_revoke(page: Page) -> ASGIResponse:
 
 
 @write(PATH + "/revoke")
-async def revoke(page: Page) -> ASGIResponse:
+async def revoke(page: GivenPage) -> ASGIResponse:
     """Takes back what the form names. What has ended already is no fault."""
     form = await page.form()
     if page.visitor is None:

@@ -19,7 +19,7 @@ from mandat.core.credential import CredentialState
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
 from mandat.look.words import gettext as _
 from mandat.web.pages.frame.fields import Fields
-from mandat.web.pages.frame.page import Page, cookie_of, fault_errors, fault_status
+from mandat.web.pages.frame.page import GivenPage, Page, cookie_of, fault_errors, fault_status
 from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 from mandat.web.pages.sessions import login_form
@@ -46,7 +46,7 @@ _STATUS = {
 
 
 @read("/auth")
-async def show_question(page: Page) -> ASGIResponse:
+async def show_question(page: GivenPage) -> ASGIResponse:
     """Takes the token out of the address, or shows the question behind a handle."""
     query = page.query()
     token = query.find("credentialToken")
@@ -59,7 +59,7 @@ async def show_question(page: Page) -> ASGIResponse:
 
 
 @write("/auth")
-async def answer_question(page: Page) -> ASGIResponse:
+async def answer_question(page: GivenPage) -> ASGIResponse:
     """Confirm or refuse."""
     form = await page.form()
     handle = form.text("request")

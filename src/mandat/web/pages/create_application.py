@@ -17,7 +17,7 @@ from mandat.look.words import gettext as _
 from mandat.web.pages.account import to_login
 from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.memories import Registered
-from mandat.web.pages.frame.page import Page, fault_errors, fault_status
+from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
 from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
@@ -25,7 +25,7 @@ PATH = "/createApp/"
 
 
 @read("/createApp", "/api/createApp")
-async def show_form(page: Page) -> ASGIResponse:
+async def show_form(page: GivenPage) -> ASGIResponse:
     """The form, or with `registered` what a form has registered."""
     if page.visitor is None:
         return page.go(to_login(PATH))
@@ -44,7 +44,7 @@ async def show_form(page: Page) -> ASGIResponse:
 
 
 @write("/createApp")
-async def register(page: Page) -> ASGIResponse:
+async def register(page: GivenPage) -> ASGIResponse:
     """Registers the application, once for each form that was shown."""
     form = await page.form()
     if page.visitor is None:

@@ -5,12 +5,12 @@ from typing import Any
 from litestar.response.base import ASGIResponse
 
 from mandat.look.static import STATIC_FILES, StaticFile
-from mandat.web.pages.frame.page import AnyRequest, Page
+from mandat.web.pages.frame.page import AnyRequest, GivenPage
 from mandat.web.pages.frame.routing import read
 
 
 @read("/")
-async def show_home(page: Page) -> ASGIResponse:
+async def show_home(page: GivenPage) -> ASGIResponse:
     """What this place is and where to go from it."""
     settings = page.site.settings
     return page.render("home.html", endpoint=page.api_origin + "/1.0", marketplace=settings.marketplace_url)

@@ -10,7 +10,7 @@ from mandat.authority.login import Visitor
 from mandat.look.words import gettext as _
 from mandat.web.pages.account import to_login
 from mandat.web.pages.frame.fields import Fields
-from mandat.web.pages.frame.page import Page
+from mandat.web.pages.frame.page import GivenPage, Page
 from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
@@ -19,7 +19,7 @@ ACTIONS = ("suspend", "resume", "delete")
 
 
 @read(PATH)
-async def show_own(page: Page) -> ASGIResponse:
+async def show_own(page: GivenPage) -> ASGIResponse:
     """The list, newest first."""
     if page.visitor is None:
         return page.go(to_login(PATH))
@@ -28,7 +28,7 @@ async def show_own(page: Page) -> ASGIResponse:
 
 
 @read(PATH + "/change")
-async def ask_change(page: Page) -> ASGIResponse:
+async def ask_change(page: GivenPage) -> ASGIResponse:
     """Names the consequences before anything changes."""
     if page.visitor is None:
         return page.go(to_login(PATH))
@@ -47,7 +47,7 @@ async def ask_change(page: Page) -> ASGIResponse:
 
 
 @write(PATH + "/change")
-async def change(page: Page) -> ASGIResponse:
+async def change(page: GivenPage) -> ASGIResponse:
     """Does what the form names to one of the visitor's own applications."""
     form = await page.form()
     if page.visitor is None:

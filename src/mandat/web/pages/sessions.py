@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from mandat.authority.fault import Fault
 from mandat.look.words import gettext as _
 from mandat.web.pages.frame.fields import Fields
-from mandat.web.pages.frame.page import Page, fault_errors, fault_status
+from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
 from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
@@ -28,7 +28,7 @@ def safe_next(wanted: str | None) -> str:
 
 
 @read("/login")
-async def show_login(page: Page) -> ASGIResponse:
+async def show_login(page: GivenPage) -> ASGIResponse:
     """The login form; somebody who is logged in goes on at once."""
     wanted = safe_next(page.query().find("next"))
     if page.visitor is not None:
@@ -37,7 +37,7 @@ async def show_login(page: Page) -> ASGIResponse:
 
 
 @write("/login")
-async def log_in(page: Page) -> ASGIResponse:
+async def log_in(page: GivenPage) -> ASGIResponse:
     """Opens a session and goes on to `next`."""
     form = await page.form()
     wanted = safe_next(form.find("next"))
@@ -56,7 +56,7 @@ async def log_in(page: Page) -> ASGIResponse:
 
 
 @read("/signup")
-async def show_sign_up(page: Page) -> ASGIResponse:
+async def show_sign_up(page: GivenPage) -> ASGIResponse:
     """The form for a new account."""
     wanted = safe_next(page.query().find("next"))
     if page.visitor is not None:
@@ -65,7 +65,7 @@ async def show_sign_up(page: Page) -> ASGIResponse:
 
 
 @write("/signup")
-async def sign_up(page: Page) -> ASGIResponse:
+async def sign_up(page: GivenPage) -> ASGIResponse:
     """Makes the account, logs in and goes on to `next`."""
     form = await page.form()
     wanted = safe_next(form.find("next"))
@@ -82,7 +82,7 @@ async def sign_up(page: Page) -> ASGIResponse:
 
 
 @write("/logout")
-async def log_out(page: Page) -> ASGIResponse:
+async def log_out(page: GivenPage) -> ASGIResponse:
     """Ends this session. With `next` it goes on there, where the login form will be: that is "switch account"."""
     form = await page.form()
     if page.visitor is not None:

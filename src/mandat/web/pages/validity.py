@@ -6,6 +6,7 @@ The limits themselves are `authority.consent`'s. Source: issue 2 (1 hour to unli
 import re
 from dataclasses import dataclass
 
+from mandat.authority.consent import VALIDITY_MAX_SECONDS, VALIDITY_MIN_SECONDS
 from mandat.authority.fault import Fault
 from mandat.look.environment import human_span
 from mandat.look.words import gettext as _
@@ -45,9 +46,13 @@ def parse_validity(text: str) -> Validity | Fault:
 def validity_options(typed: str | None, *, unlimited_allowed: bool) -> ValidityOptions:
     """The lengths to choose from; what was `typed` before is kept when it is a length."""
     options = [(value, _("1 year") if value == "31536000" else human_span(int(value))) for value in _OFFERED]
-    if typed is not None and typed not in _OFFERED and _SECONDS.fullmatch(typed) and int(typed) >= 60:
+    if typed is not None and typed not in _OFFERED and _is_length(typed):
         options.append((typed, human_span(int(typed))))
     if unlimited_allowed:
         options.append((UNLIMITED, _("Until I take it back")))
     known = {value for value, _text in options}
     return ValidityOptions(options, typed if typed is not None and typed in known else PRESELECTED)
+
+
+def _is_length(typed: str) -> bool:
+    return _SECONDS.fullmatch(typed) is not None and VALIDITY_MIN_SECONDS <= int(typed) <= VALIDITY_MAX_SECONDS

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Request
+from litestar.di import NamedDependency
 from litestar.response.base import ASGIResponse
 
 from mandat.authority.fault import Fault
@@ -160,6 +161,10 @@ class Page:
         return [session_cookie(FORM_COOKIE, self._form_number, origin=self.origin)]
 
 
+GivenPage = NamedDependency[Page]
+"""How a handler asks for its page: a parameter named `page`."""
+
+
 async def open_page(request: AnyRequest, site: Site) -> Page:
     """The page of this request, with the visitor behind its session cookie.
 
@@ -183,7 +188,8 @@ def _refuse_other_host(request: AnyRequest, site: Site, origin: str) -> None:
     if request.method != "GET":
         raise PageRefusal(421, _("The pages of this server are at %(address)s.") % {"address": pages_url})
     query = quote(request.scope["query_string"], safe=_PRINTABLE)
-    raise PageElsewhere(pages_url + quote(request.scope["path"]) + ("?" + query if query else ""))
+    path = quote(request.scope["raw_path"], safe=_PRINTABLE)
+    raise PageElsewhere(pages_url + path + ("?" + query if query else ""))
 
 
 def _unknown_host(site: Site) -> str:

@@ -1,6 +1,7 @@
 """What all page handlers share for the life of the process: use cases, templates, secrets of forms, small memories."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -39,7 +40,7 @@ def build_site(authority: Authority, settings: PageSettings) -> Site:
     return Site(
         authority=authority,
         settings=settings,
-        templates=page_environment(TEMPLATES),
+        templates=_templates(),
         tokens=FormTokens(settings.form_secret),
         brand=Brand(settings.product_name, tagline=_("You decide who may act on your account")),
         once_shown=OnceShown(authority.clock),
@@ -47,3 +48,9 @@ def build_site(authority: Authority, settings: PageSettings) -> Site:
         misses=Misses(authority.clock),
         boot=authority.entropy(8).hex(),
     )
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """Compiled once for each process, however many sites it has."""
+    return page_environment(TEMPLATES)
