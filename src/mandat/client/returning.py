@@ -54,8 +54,7 @@ def take_returned(return_url: str, session: MutableMapping[str, Any]) -> tuple[s
         The consumer key that may be used, and no other key; or None and every key that waited in this session: none of
         them can be trusted any more, and the session has forgotten them.
     """
-    values = [value for name, value in parse_qsl(urlsplit(return_url).query) if name == PARAMETER]
-    returned = values[0].encode() if len(values) == 1 else b""
+    returned = _returned_value(return_url)
     pending = _pending(session)
     matching = [entry for entry in pending if hmac.compare_digest(entry["value"].encode(), returned)]
     if matching:
@@ -63,6 +62,15 @@ def take_returned(return_url: str, session: MutableMapping[str, Any]) -> tuple[s
         return matching[0]["consumer_key"], []
     session[SESSION_KEY] = []
     return None, [entry["consumer_key"] for entry in pending]
+
+
+def _returned_value(return_url: str) -> bytes:
+    """The one value in the query, or nothing that could match: no value, several, an address that is none."""
+    try:
+        values = [value for name, value in parse_qsl(urlsplit(return_url).query) if name == PARAMETER]
+        return values[0].encode() if len(values) == 1 else b""
+    except ValueError:
+        return b""
 
 
 def _pending(session: MutableMapping[str, Any]) -> list[dict[str, str]]:
