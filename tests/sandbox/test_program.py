@@ -161,6 +161,11 @@ def test_a_taken_port_is_said(started, tmp_path, taken):
     assert_refuses_to_start(tmp_path / "other", port, "cannot listen", str(started.port), "another port")
 
 
+@pytest.mark.parametrize("port", [0, 65535, 70000])
+def test_a_port_that_is_none_is_said(tmp_path, port):
+    assert_refuses_to_start(tmp_path, port, "ports go from 1 to 65535")
+
+
 def test_data_of_a_newer_version_is_left_alone(tmp_path):
     connection = open_database(tmp_path)
     connection.execute("PRAGMA user_version=99")

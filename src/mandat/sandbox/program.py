@@ -152,8 +152,10 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> Iterator[socket.soc
     """A socket bound to that address.
 
     Raises:
-        SandboxStartError: the port is taken, or the host is none of this machine.
+        SandboxStartError: the port is taken or none, or the host is none of this machine.
     """
+    if not 0 < port < 1 << 16:
+        raise SandboxStartError(f"The sandbox cannot listen on port {port}; ports go from 1 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as listener:
         if kind is socket.SOCK_STREAM:

@@ -15,8 +15,6 @@ from mandat.sandbox.dns.names import Labels, TargetFault, parse_host, shorten
 from mandat.sandbox.dns.service_binding import parse_service_binding
 from mandat.sandbox.dns.words import MAX_STRING_BYTES, Word, split_text, split_words
 
-MAX_TARGET_CHARACTERS = 4096  # a 16,384-bit key in DKIM fits; production's figure is not published
-
 _SERVED_AS_TEXT = ("TXT", "SPF", "DKIM", "DMARC")
 
 

@@ -64,12 +64,6 @@ def refresh_zone(connection: sqlite3.Connection, zone: Zone, *, soa: Soa, now: f
     return ZoneContent(zone.name, soa, records)
 
 
-def find_refreshed(connection: sqlite3.Connection, name: str) -> ZoneContent | None:
-    """The zone `name` as it was when last refreshed."""
-    row = connection.execute("SELECT name, refreshed FROM zone WHERE name = ?", (name,)).fetchone()
-    return None if row is None else _decode(*row)
-
-
 def list_refreshed(connection: sqlite3.Connection) -> list[ZoneContent]:
     """Every account's zones as they were when last refreshed."""
     return [_decode(*row) for row in connection.execute("SELECT name, refreshed FROM zone")]
