@@ -11,7 +11,7 @@ STATIC_PREFIX = "/static/"
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {
-    "mandat.css": "text/css; charset=utf-8",
+    "mandat.css": "text/css",
     "mark-seal.svg": "image/svg+xml",
     "mark-stack.svg": "image/svg+xml",
 }

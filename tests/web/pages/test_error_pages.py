@@ -102,6 +102,7 @@ async def test_static_files_are_served_and_kept(path: str) -> None:
     seen = await browser.get(path)
     assert seen.status == 200
     assert seen.answer.headers["x-content-type-options"] == "nosniff"
+    assert seen.answer.headers["content-type"] in {"text/css; charset=utf-8", "image/svg+xml"}
     browser.http.headers["If-None-Match"] = seen.answer.headers["etag"]
     assert (await browser.get(path)).status == 304
 
