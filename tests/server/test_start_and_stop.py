@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support.demo import start_demo
 from support.ports import free_ports
 from support.serving import configuration, serve_to_the_end, serving
 from support.waiting import wait_for
@@ -97,6 +98,18 @@ def test_a_reload_takes_the_new_configuration_and_a_broken_one_is_refused(tmp_pa
         running.process.send_signal(signal.SIGHUP)
         wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
         assert "Renamed" in httpx2.get(f"{running.origin}/").text
+
+
+def test_a_second_demo_in_a_folder_is_refused_and_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    first = start_demo(tmp_path / "demo")
+    try:
+        with pytest.raises(AssertionError, match="A demo runs in"):
+            start_demo(tmp_path / "demo")
+        assert (tmp_path / "demo" / "demo.json").exists()
+        assert str(first.port) in (tmp_path / "demo" / "mandat.toml").read_text()
+    finally:
+        first.stop()
+    assert not (tmp_path / "demo" / "demo.json").exists()
 
 
 def test_stopping_leaves_no_process_behind(tmp_path: Path) -> None:

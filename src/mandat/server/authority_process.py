@@ -48,6 +48,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
             pages_url=config.pages_url.rstrip("/") or None,
             max_body_bytes=config.limits.max_body_bytes,
             product_name=config.name,
+            marketplace_url=config.marketplace_url or None,
         )
         server = _AnnouncingServer(
             uvicorn.Config(

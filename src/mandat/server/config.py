@@ -56,6 +56,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     public_urls: tuple[str, ...] = ()
     pages_url: str = ""
     name: str = "Mandat"
+    marketplace_url: str = ""
     workers: int | Literal["auto"] = "auto"
     trusted_proxies: tuple[str, ...] = ()
     storage: str = "data"

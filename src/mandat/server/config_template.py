@@ -20,6 +20,9 @@ public_urls = ["http://127.0.0.1:8700", "http://localhost:8700"]
 # The name shown on the pages.
 name = "Mandat"
 
+# A marketplace to point customers to on the start page.
+# marketplace_url = "https://shop.example.com"
+
 # Gateway processes: a number, or "auto" for one per processor.
 workers = "auto"
 
@@ -57,6 +60,7 @@ DEMO_TEMPLATE = """\
 listen = "127.0.0.1:{port}"
 public_urls = {public_urls}
 name = "{name}"
+marketplace_url = "http://localhost:{marketplace_port}"
 workers = 2
 storage = "data"
 keys = "keys"
@@ -79,5 +83,9 @@ def demo_config(port: int, public_urls: Sequence[str]) -> str:
     own = [f"{scheme}://{host}:{port}" for scheme in ("http", "https") for host in ("127.0.0.1", "localhost")]
     urls = list(dict.fromkeys([*own, *(url.rstrip("/") for url in public_urls)]))
     return DEMO_TEMPLATE.format(
-        port=port, sandbox_port=port + 2, public_urls=msgspec.json.encode(urls).decode(), name="Mandat demo"
+        port=port,
+        marketplace_port=port + 1,
+        sandbox_port=port + 2,
+        public_urls=msgspec.json.encode(urls).decode(),
+        name="Mandat demo",
     )

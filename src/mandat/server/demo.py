@@ -5,12 +5,14 @@ A fresh folder is seeded once (mandat.server.demo_seed); an existing one is kept
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mandat.server.children import ChildSpec
 from mandat.server.config_template import demo_config
+from mandat.server.locks import take_lock
 from mandat.server.problems import Problem
 from mandat.server.supervisor import serve_until_stopped
 
@@ -68,24 +70,29 @@ class DemoPlaces:
         return self.port + 3
 
 
-def prepare_demo(places: DemoPlaces, public_urls: list[str]) -> bool:
-    """Makes the folder and writes its configuration.
+@contextmanager
+def prepared_demo(places: DemoPlaces, public_urls: list[str]) -> Iterator[bool]:
+    """Makes the folder, writes its configuration, and keeps other demos out of it for the length of the block.
 
-    Returns:
+    Yields:
         Whether the folder still has to be seeded.
 
     Raises:
-        Problem: the folder cannot be written, or the ports do not fit.
+        Problem: the folder cannot be written, another demo runs in it, or the ports do not fit.
     """
     if not 0 < places.port <= 65_000:
         raise Problem(f"--port {places.port} does not leave room for the demo's other ports; use 1024 to 65000.")
     try:
         places.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = take_lock(places.folder / "demo.lock")
+        if lock is None:
+            raise Problem(f"A demo runs in {places.folder} already; stop it first, or use another --data.")
         places.config_file.write_text(demo_config(places.port, public_urls), encoding="utf-8")
         places.announcement.unlink(missing_ok=True)
     except OSError as fault:
         raise Problem(f"The folder {places.folder} cannot be written ({fault.strerror}); use another --data.") from None
-    return not places.seed_file.exists()
+    with lock:
+        yield not places.seed_file.exists()
 
 
 async def run_demo(places: DemoPlaces, *, on_ready: Callable[[dict[str, object]], None]) -> None:

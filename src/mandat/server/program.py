@@ -29,13 +29,14 @@ def demo(
     folder: Path, port: int, public_urls: list[str], *, on_ready: Callable[[dict[str, object]], None] = lambda _: None
 ) -> int:
     """`mandat demo`: everything on loopback. `on_ready` gets what demo.json says, once all processes serve."""
-    from mandat.server.demo import DemoPlaces, prepare_demo, run_demo
+    from mandat.server.demo import DemoPlaces, prepared_demo, run_demo
 
     configure_logs("warning")
     places = DemoPlaces(folder=folder.resolve(), port=port)
-    if prepare_demo(places, public_urls):
-        _seed(places.folder, port)
-    asyncio.run(run_demo(places, on_ready=on_ready))
+    with prepared_demo(places, public_urls) as is_fresh:
+        if is_fresh:
+            _seed(places.folder, port)
+        asyncio.run(run_demo(places, on_ready=on_ready))
     return 0
 
 

@@ -7,7 +7,6 @@ the children only.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import signal
 import socket
@@ -22,6 +21,7 @@ from mandat.enforcement.replay_memory import ReplayMemory
 from mandat.server.children import Child, ChildSpec, start_child
 from mandat.server.config import Config, load_config
 from mandat.server.layout import Layout, layout_of
+from mandat.server.locks import take_lock
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
 
@@ -215,14 +215,11 @@ def _prepare_folders(layout: Layout) -> None:
 
 
 def _lock_data(layout: Layout) -> IO[str]:
-    lock = layout.lock.open("a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
+    lock = take_lock(layout.lock)
+    if lock is None:
         raise Problem(
             f"Another supervisor serves the data in {layout.data}; stop it first, or use another `storage` folder."
-        ) from None
+        )
     return lock
 
 
@@ -238,7 +235,7 @@ def _bind(config: Config) -> socket.socket:
     except OSError as fault:
         listener.close()
         raise Problem(
-            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it or set `listen` to another port."
+            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it, or choose another port (`listen`; a demo's --port)."
         ) from None
     listener.setblocking(False)
     return listener
