@@ -79,6 +79,13 @@ async def test_a_line_taken_out_is_found(installation, told, line):
     assert installation.verify() != []
 
 
+async def test_an_altered_seal_is_found_and_does_not_stop_the_authority(installation, scene, told):
+    installation.alter("grants", "DROP TRIGGER audit_seals_no_update")
+    installation.alter("grants", "UPDATE audit_seals SET through_id = 'the end' WHERE through_id = 5")
+    await scene.delegation()
+    assert any("audit_seals" in finding.where for finding in installation.verify())
+
+
 async def test_lines_taken_off_the_end_with_their_seals_are_found(installation, told):
     take_the_guards_off(installation)
     installation.alter("grants", "DELETE FROM audit WHERE id = 5")

@@ -21,6 +21,7 @@ from mandat.storage.faults import (
     DatabaseUnreadable,
     FolderNotWritable,
     KeysOfAnotherInstallation,
+    MigrationFailed,
     NewerDatabase,
     OlderDatabase,
 )
@@ -84,7 +85,8 @@ def test_a_newer_database_is_refused_and_left_alone(installation, file):
     installation.alter(file, "UPDATE alembic_version SET version_num = 'x_9999'")
     for start in (lambda: migrate(installation.data), installation.open):
         with pytest.raises(
-            NewerDatabase, match=rf"{file}\.sqlite was written by a newer Mandat \(revision x_9999\); run"
+            NewerDatabase,
+            match=rf"{file}\.sqlite was written by a newer Mandat \(revision x_9999\); run",
         ):
             start()
     assert installation.read(file, "SELECT version_num FROM alembic_version") == [("x_9999",)]
@@ -102,6 +104,17 @@ def test_a_file_that_is_no_database_says_so(tmp_path, file):
     tmp_path.joinpath(f"{file}.sqlite").write_bytes(b"not a database, whatever its name says" * 100)
     with pytest.raises(DatabaseUnreadable, match=r"restore it from a backup"):
         migrate(tmp_path)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path):
+    Installation.create(tmp_path).alter("requests", "DROP TABLE alembic_version")
+    data = tmp_path / "data"
+    before = (data / "requests.sqlite").read_bytes()
+    with pytest.raises(
+        MigrationFailed, match=r"as it was before \(table accounts already exists\); end other programs"
+    ):
+        migrate(data)
+    assert (data / "requests.sqlite").read_bytes() == before
 
 
 def test_a_place_that_cannot_be_written_says_what_to_do(tmp_path):

@@ -45,11 +45,23 @@ class OlderDatabase(StorageFault):
         )
 
 
+class MigrationFailed(StorageFault):
+    """The database could not be brought up to date. It is as it was before."""
+
+    def __init__(self, database: Path, why: str) -> None:
+        super().__init__(
+            f"The database {database} could not be brought up to date and is as it was before ({why}); "
+            "end other programs that use it, make sure that its disk has room, and start again."
+        )
+
+
 class DatabaseUnreadable(StorageFault):
     """The file is there and cannot be read as a database."""
 
     def __init__(self, database: Path, why: str) -> None:
-        super().__init__(f"The database {database} cannot be read ({why}); restore it from a backup.")
+        super().__init__(
+            f"The database {database} cannot be read ({why}); if its disk is sound, restore it from a backup."
+        )
 
 
 class KeysMissing(StorageFault):

@@ -124,7 +124,9 @@ def _seals(connection: Connection, verifier: RowVerifier) -> Iterator[Finding]:
             digest = None
         if digest is None or digest != seal["digest"] or not verifier.check(seal["signature"], digest):
             yield Finding(_named("audit_seals", seal), "it does not fit the history that it seals")
-        previous, through = seal["digest"], seal["through_id"]
+        # From what it says, so that one altered seal is one finding, unless it says nothing to go on from.
+        if isinstance(seal["through_id"], int) and isinstance(seal["digest"], bytes):
+            previous, through = seal["digest"], seal["through_id"]
     unsealed = [number for number in hashes if number > through]
     if unsealed:
         yield Finding(f"audit {min(unsealed)}", "it and what follows was never sealed")

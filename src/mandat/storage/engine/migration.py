@@ -7,10 +7,11 @@ import sqlite3
 from pathlib import Path
 
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from mandat.storage.engine.files import FILES, DatabaseFile, connect_reader, connect_writer, prepare_folder
-from mandat.storage.faults import DatabaseUnreadable, NewerDatabase, OlderDatabase
+from mandat.storage.faults import DatabaseUnreadable, MigrationFailed, NewerDatabase, OlderDatabase
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -24,7 +25,8 @@ def migrate(folder: Path) -> None:
     Raises:
         FolderNotWritable: the folder or its files cannot be made.
         NewerDatabase: one was written by a newer version. None was changed.
-        DatabaseUnreadable: a file is not a database, or somebody else holds it locked.
+        DatabaseUnreadable: a file is not a database.
+        MigrationFailed: the change was not accepted (a lock, a full disk); that database is as it was.
     """
     prepare_folder(folder)
     due = [file for file in FILES if _revision(file.within(folder)) != HEADS[file.name]]
@@ -35,8 +37,9 @@ def migrate(folder: Path) -> None:
     for file in due:
         try:
             _upgrade(file, folder)
-        except (sqlite3.Error, OSError) as fault:
-            raise DatabaseUnreadable(file.within(folder), str(fault)) from fault
+        except (SQLAlchemyError, sqlite3.Error, OSError) as fault:
+            words = fault.orig if isinstance(fault, DBAPIError) else fault
+            raise MigrationFailed(file.within(folder), str(words)) from fault
 
 
 def check_migrated(folder: Path) -> None:
