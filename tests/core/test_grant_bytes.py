@@ -88,6 +88,8 @@ def test_the_encoding_is_the_one_that_was_released():
         + b"\0\0\0\x0a1699999000" + b"\xff\xff\xff\xff"
     )  # fmt: skip
     assert grant_bytes(row, version=3) == expected
+    anywhere = expected.replace(b"\0\0\0\x01\0\0\0\x0c192.0.2.0/24", b"\xff\xff\xff\xff")
+    assert grant_bytes(replace(row, allowed_networks=None), version=3) == anywhere
 
 
 grants = st.builds(

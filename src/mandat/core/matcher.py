@@ -41,7 +41,7 @@ class Matcher:
         _link_parents(self._nodes)
 
     def find(self, path: str) -> AccessRule | None:
-        """The exact rule, else a matching rule with the longest text before its first star, else None.
+        """The exact rule, else the matching rule with the longest text before its first star, then after its last.
 
         `path` has its escapes joined.
         Of all heads that `path` starts with, the longest is the greatest head not above `path`, or an ancestor of that.
@@ -83,7 +83,7 @@ class _Node:
     def find(self, path: str) -> AccessRule | None:
         """For a path that starts with `head`."""
         for length in self._tail_lengths:
-            bucket = self._by_tail.get(path[len(path) - length :]) if length <= len(path) else None
+            bucket = self._by_tail.get(path[len(path) - length :])
             rule = bucket.find(path) if bucket is not None else None
             if rule is not None:
                 return rule

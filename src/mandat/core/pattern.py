@@ -49,7 +49,7 @@ class Starred:
 def _stand_in_order(middles: tuple[str, ...], text: str, start: int, end: int) -> bool:
     """Greedy from the left: the first place a middle fits is never worse than a later one."""
     for middle in middles:
-        found = text.find(middle, start, end) if len(middle) < _LONG_NEEDLE else _padded(text).find(middle, start)
+        found = (text if len(middle) < _LONG_NEEDLE else _padded(text)).find(middle, start)
         if found < 0 or found + len(middle) > end:
             return False
         start = found + len(middle)
