@@ -229,13 +229,16 @@ def _bind(config: Config) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     # SO_REUSEADDR only lets a restart follow at once; SO_REUSEPORT would lose connections on reload (design.md 2).
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Inherited by what is accepted: an answer in two writes must not wait for the peer's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((host, port))
         listener.listen(4096)
     except OSError as fault:
         listener.close()
         raise Problem(
-            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it, or choose another port (`listen`; a demo's --port)."
+            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it, "
+            "or choose another port (`listen`; a demo's --port)."
         ) from None
     listener.setblocking(False)
     return listener
