@@ -1,10 +1,12 @@
 """The marketplace as a program: listens, serves, stops on SIGTERM and SIGINT."""
 
+import contextlib
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
@@ -63,6 +65,16 @@ class _Server(uvicorn.Server):
         if self.started:
             self._marketplace.engine.launch()
             self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own raises the signal again in the end, which would end the process before the engine has stopped.
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._marketplace.site.announcer.close()

@@ -40,9 +40,10 @@ _ASK_SECONDS = 48 * 3600.0
 
 @dataclass(slots=True)
 class Marketplace:
-    """A marketplace that is open: its site for the pages, its engine, and what has to be closed."""
+    """A marketplace that is open: its site for the pages, what works on installations, what has to be closed."""
 
     site: Site
+    runner: StepRunner
     engine: DbosEngine
     database: Database
 
@@ -113,7 +114,7 @@ def open_marketplace(
         is_ready=lambda: engine.launched,
         setup_tries=Throttle(10, 900.0, clock=clock),
     )
-    return Marketplace(site, engine, database)
+    return Marketplace(site, runner, engine, database)
 
 
 def _read_stacks() -> list[Any]:

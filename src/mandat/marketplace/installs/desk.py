@@ -120,7 +120,7 @@ class Desk:
         key = self._provider.complete(return_url, kept)
         now = self._clock()
         if key is None:
-            self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
+            self._distrust(installation)
             if installation.state in (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION):
                 self._installations.note_problem(installation.id, Problem(ProblemKind.OTHER_BROWSER), at=now)
             return
@@ -131,6 +131,13 @@ class Desk:
         elif not self._is_in_use(installation, key):
             self._provider.log_out(key)
         self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
+
+    def _distrust(self, installation: Installation) -> None:
+        """Somebody confirmed in a browser that had not asked: no key that waits for this installation may be used."""
+        for session_hash in self._permissions.sessions_that_asked(installation.user_id, installation.id):
+            kept = self._permissions.load_ask(installation.user_id, installation.id, session_hash)
+            self._provider.complete("", kept)
+            self._permissions.save_ask(installation.user_id, installation.id, session_hash, kept, at=self._clock())
 
     def _is_in_use(self, installation: Installation, key: str) -> bool:
         connection_id = installation.connection_id

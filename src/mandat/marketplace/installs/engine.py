@@ -55,6 +55,7 @@ class DbosEngine:
         self._workflow: Any = None
         self._starting = threading.Lock()
         self._stopping = threading.Event()
+        self._gone = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def launch(self) -> None:
@@ -76,10 +77,14 @@ class DbosEngine:
     def stop(self) -> None:
         """Stops without waiting for courses: they go on at the next start."""
         self._stopping.set()
-        self._thread.join(timeout=10.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
         if self._dbos is not None:
             self._dbos.destroy(destroy_registry=True)
             self._dbos = None
+        # Courses that still run have nowhere to write to: their complaints would only frighten the operator.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL + 1)
+        self._gone.set()
 
     def _run(self) -> None:
         try:
@@ -114,7 +119,11 @@ class DbosEngine:
 
         def install(installation_id: str, attempt: int, step_ids: list[str]) -> None:
             run_course(
-                DbosJournal(DBOS), self._runner, installation_id=installation_id, attempt=attempt, step_ids=step_ids
+                DbosJournal(DBOS, clock=self._clock, gone=self._gone),
+                self._runner,
+                installation_id=installation_id,
+                attempt=attempt,
+                step_ids=step_ids,
             )
 
         # Without a limit to recoveries: a marketplace that is killed a hundred times still finishes.
@@ -149,11 +158,21 @@ class DbosEngine:
         )
 
 
-class DbosJournal:
-    """The journal of the workflow that runs in this thread."""
+class EngineGone(Exception):
+    """The engine stopped while a course was waiting. Nothing can be written down any more; the next start goes on."""
 
-    def __init__(self, dbos: Any) -> None:
+
+class DbosJournal:
+    """The journal of the workflow that runs in this thread.
+
+    Args:
+        gone: set once DBOS is closed. A course that waits ends then; before, that would be written down as a failure.
+    """
+
+    def __init__(self, dbos: Any, *, clock: Callable[[], float], gone: threading.Event) -> None:
         self._dbos = dbos
+        self._clock = clock
+        self._gone = gone
 
     def entry(self, name: str, work: Callable[[], list[str | float]]) -> list[str | float]:
         """One DBOS step."""
@@ -161,8 +180,10 @@ class DbosJournal:
         return list(answer)
 
     def sleep(self, seconds: float) -> None:
-        """A durable sleep."""
-        self._dbos.sleep(seconds)
+        """Writes down until when, and waits. DBOS's own sleep cannot be ended, and would hold up the program's end."""
+        (until,) = self.entry("sleep", lambda: [self._clock() + seconds])
+        if self._gone.wait(max(0.0, min(float(until) - self._clock(), seconds))):
+            raise EngineGone
 
 
 def prepare_journal(file: Path) -> None:

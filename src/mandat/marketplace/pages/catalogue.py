@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from mandat.marketplace.installs.desk import NotAsked
@@ -51,7 +52,7 @@ async def show_catalogue(request: AnyRequest) -> ASGIResponse:
 
 
 @read("/stacks/{stack_id:str}")
-async def show_stack(request: AnyRequest, stack_id: str) -> ASGIResponse:
+async def show_stack(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """What a stack does, and its form."""
     page = await open_page(request)
     stack = _stack(page, stack_id)
@@ -60,7 +61,7 @@ async def show_stack(request: AnyRequest, stack_id: str) -> ASGIResponse:
 
 
 @read("/stacks/{stack_id:str}/preview")
-async def show_preview(request: AnyRequest, stack_id: str) -> ASGIResponse:
+async def show_preview(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """What an order would mean. Everything is in the address, so that it survives logging in."""
     page = await open_page(request)
     stack = _stack(page, stack_id)
@@ -73,7 +74,7 @@ async def show_preview(request: AnyRequest, stack_id: str) -> ASGIResponse:
 
 
 @write("/stacks/{stack_id:str}/install")
-async def install(request: AnyRequest, stack_id: str) -> ASGIResponse:
+async def install(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """The order: one permission request, then off to the provider's validation page."""
     page = await open_page(request)
     stack = _stack(page, stack_id)

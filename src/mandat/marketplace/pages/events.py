@@ -7,6 +7,7 @@ Source: WHATWG HTML, "Server-sent events".
 import asyncio
 from collections.abc import AsyncGenerator
 
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from mandat.marketplace.installs.states import State
@@ -22,7 +23,7 @@ LONGEST_SECONDS = 600.0
 
 
 @read("/installations/{installation_id:str}/events")
-async def stream_progress(request: AnyRequest, installation_id: str) -> Stream:
+async def stream_progress(request: AnyRequest, installation_id: FromPath[str]) -> Stream:
     """The stream of one installation, for its owner."""
     page = await open_page(request)
     member = page.member()

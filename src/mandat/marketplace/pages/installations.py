@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass
 
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from mandat.marketplace.installs.desk import NotAsked
@@ -64,7 +65,7 @@ async def list_installations(request: AnyRequest) -> ASGIResponse:
 
 
 @read("/installations/{installation_id:str}")
-async def show_installation(request: AnyRequest, installation_id: str) -> ASGIResponse:
+async def show_installation(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """One: its progress while it runs, and afterwards what came of it."""
     page = await open_page(request)
     installation = await _find(page, installation_id)
@@ -72,7 +73,7 @@ async def show_installation(request: AnyRequest, installation_id: str) -> ASGIRe
 
 
 @read("/installations/{installation_id:str}/return")
-async def come_back(request: AnyRequest, installation_id: str) -> ASGIResponse:
+async def come_back(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """The way back from the validation page. What came of it is on the installation's own page."""
     page = await open_page(request)
     member = page.member()
@@ -82,7 +83,7 @@ async def come_back(request: AnyRequest, installation_id: str) -> ASGIResponse:
 
 
 @write("/installations/{installation_id:str}/ask")
-async def ask_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
+async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """One more permission request for the same installation."""
     page = await open_page(request)
     form = await page.form()
@@ -98,7 +99,7 @@ async def ask_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
 
 
 @write("/installations/{installation_id:str}/retry")
-async def try_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
+async def try_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Goes on with the step that failed."""
     page = await open_page(request)
     form = await page.form()
@@ -110,7 +111,7 @@ async def try_again(request: AnyRequest, installation_id: str) -> ASGIResponse:
 
 
 @write("/installations/{installation_id:str}/check")
-async def check_permission(request: AnyRequest, installation_id: str) -> ASGIResponse:
+async def check_permission(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Asks the provider whether the permission still holds."""
     page = await open_page(request)
     form = await page.form()

@@ -19,9 +19,7 @@ from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.settings import MarketplaceSettings
 from mandat.marketplace.store.registrations import Registrations
 
-BRAND = Brand(
-    "Stackyard", accent=Accent.TEAL, mark=Mark.STACK, tagline="The reference marketplace of Mandat"
-)
+BRAND = Brand("Stackyard", accent=Accent.TEAL, mark=Mark.STACK, tagline="The reference marketplace of Mandat")
 
 _CALLS_AT_ONCE = 24
 """Threads that may wait for the provider: a provider that hangs must not take the threads that pages read with."""

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from mandat.look.static import STATIC_FILES, STATIC_PREFIX, StaticFile
@@ -36,7 +37,7 @@ def own_asset(name: str) -> str:
 
 
 @read("/static/{name:str}")
-async def send_static_file(request: AnyRequest, name: str) -> ASGIResponse:
+async def send_static_file(request: AnyRequest, name: FromPath[str]) -> ASGIResponse:
     """One file."""
     file = _ALL_FILES.get(STATIC_PREFIX + name)
     if file is None:

@@ -79,5 +79,5 @@ def is_covered(rules: Sequence[AccessRule], *, method: str, path: str) -> bool:
 def _fits(pattern: str, path: str) -> bool:
     wanted, found = pattern.split("/"), path.split("/")
     return len(wanted) == len(found) and all(
-        piece == given or (piece == "*" and given not in ("", "*")) for piece, given in zip(wanted, found, strict=True)
+        given not in ("", "*") if piece == "*" else piece == given for piece, given in zip(wanted, found, strict=True)
     )

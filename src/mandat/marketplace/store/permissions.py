@@ -42,6 +42,17 @@ class Permissions:
         found = json.loads(self._vault.open(sealed, "ask", user_id, installation_id, session_hash.hex()))
         return found if isinstance(found, dict) else {}
 
+    def sessions_that_asked(self, user_id: int, installation_id: str) -> list[bytes]:
+        """The browser sessions, as token hashes, in which this customer asked for this installation."""
+        with self._database.reading() as connection:
+            return list(
+                connection.execute(
+                    select(asks.c.session_hash).where(
+                        asks.c.user_id == user_id, asks.c.installation_id == installation_id
+                    )
+                ).scalars()
+            )
+
     def save_ask(
         self, user_id: int, installation_id: str, session_hash: bytes, kept: dict[str, Any], *, at: float
     ) -> None:

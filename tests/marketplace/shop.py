@@ -1,0 +1,137 @@
+"""What tests do at the marketplace's desk, without pages."""
+
+import json
+from collections.abc import Callable
+
+import httpx2
+from sqlalchemy import update
+
+from doubles.zone_provider import AK, ALICE, AS, ZoneProvider
+from mandat.marketplace.installs.course import run_course
+from mandat.marketplace.installs.desk import SentOff
+from mandat.marketplace.installs.provider import SdkProvider
+from mandat.marketplace.installs.runner import StepRun, StepRunner
+from mandat.marketplace.people.membership import LoggedIn
+from mandat.marketplace.stacks.inputs import Checked, check_typed
+from mandat.marketplace.store.people import OpenSession
+from mandat.marketplace.store.registrations import Registration
+from mandat.marketplace.store.schema import installations
+from mandat.marketplace.store.values import Installation
+from mandat.marketplace.wiring import Marketplace
+from mandat.protocol.access_rule import AccessRule
+
+
+class MemoryJournal:
+    """A journal that forgets with the test. `slept` has the pauses; they take no time."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self.slept: list[float] = []
+
+    def entry(self, name: str, work: Callable[[], list[str | float]]) -> list[str | float]:
+        self.entries.append(name)
+        return work()
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Shop:
+    """A marketplace with its keys. Orders are for the mail stack on example.org unless said otherwise."""
+
+    def __init__(self, marketplace: Marketplace, provider: ZoneProvider) -> None:
+        self.marketplace = marketplace
+        self.provider = provider
+        self.site = marketplace.site
+        self.books = marketplace.site.books
+        self.desk = marketplace.site.desk
+        self.site.registrations.save(Registration(AK, AS, "http://provider.test"), at=0.0)
+        self.stack = self.books.shelf.list_offered()[0]
+
+    def log_in(self, login: str = "carol") -> OpenSession:
+        """A new session of this login, which is made when it is new."""
+        membership = self.site.membership
+        opened = membership.sign_up(login, "correct horse", address="192.0.2.1")
+        if not isinstance(opened, LoggedIn):
+            opened = membership.log_in(login, "correct horse", address="192.0.2.1")
+        assert isinstance(opened, LoggedIn)
+        session = membership.find_visitor(opened.token)
+        assert session is not None
+        return session
+
+    def order(self, session: OpenSession, zone: str = "example.org") -> SentOff:
+        checked = check_typed(self.stack.inputs, {"zone": zone})
+        assert isinstance(checked, Checked)
+        sent = self.desk.order(session, self.stack, checked.values)
+        assert isinstance(sent, SentOff)
+        return sent
+
+    def ask_again(self, session: OpenSession, installation: Installation) -> SentOff:
+        sent = self.desk.ask_again(session, installation)
+        assert isinstance(sent, SentOff)
+        return sent
+
+    def confirm(self, session: OpenSession, sent: SentOff, account: str = ALICE) -> Installation:
+        """The customer confirms at the provider and comes back."""
+        return_url = self.provider.confirm(sent.validation_url, account)
+        self.desk.come_back(session, self.get(sent.installation_id), return_url)
+        return self.get(sent.installation_id)
+
+    def get(self, installation_id: str) -> Installation:
+        found = self.books.installations.find(installation_id)
+        assert found is not None
+        return found
+
+    def run(self, installation: Installation, journal: MemoryJournal | None = None) -> Installation:
+        """Does what the engine does: one attempt to its end."""
+        step_ids = [record.step_id for record in self.books.installations.list_steps(installation.id)]
+        run_course(
+            journal or MemoryJournal(),
+            self.marketplace.runner,
+            installation_id=installation.id,
+            attempt=installation.attempt,
+            step_ids=step_ids,
+        )
+        return self.get(installation.id)
+
+    def try_step(self, installation: Installation, step_id: str) -> None:
+        """One step only."""
+        run = StepRun(installation.id, installation.attempt, step_id, last=False, pause_seconds=1.0)
+        self.marketplace.runner.try_step(run)
+
+    def use_transport(self, transport: httpx2.BaseTransport) -> None:
+        """From now on the provider is reached by this."""
+        self._rebuild(transport=transport)
+
+    def forbid_repeats(self) -> None:
+        """From now on the provider counts as one that does not know idempotency keys."""
+        self.provider.honours_keys = False
+        self._rebuild(repeats_safely=False)
+
+    def _rebuild(self, *, transport: httpx2.BaseTransport | None = None, repeats_safely: bool = True) -> None:
+        def keys() -> tuple[str, str]:
+            return AK, AS
+
+        provider = SdkProvider(self.provider.base, keys, transport=transport or self.provider.transport())
+        self.marketplace.runner = StepRunner(
+            self.books,
+            provider,
+            announcer=self.site.announcer,
+            clock=self.site.clock,
+            repeats_safely=repeats_safely,
+        )
+
+    def register(self, application_key: str) -> None:
+        """The marketplace now has this key."""
+        self.site.registrations.save(Registration(application_key, AS, "http://provider.test"), at=0.0)
+
+    def replace_rules(self, installation: Installation, rules: list[AccessRule]) -> None:
+        """As if the customer had been shown these."""
+        stored = json.dumps([[rule.method, rule.path] for rule in rules])
+        with self.marketplace.database.writing() as connection:
+            change = update(installations).where(installations.c.id == installation.id)
+            connection.execute(change.values(rules=stored))
+
+    def installed(self, session: OpenSession) -> Installation:
+        """Order, confirm, run."""
+        return self.run(self.confirm(session, self.order(session)))
