@@ -5,7 +5,7 @@ of a request that the gateway framed; a request it cannot read is recorded as su
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4\r\n\r\nnull"
@@ -37,7 +37,7 @@ class Recorded:
         return values[0] if values else None
 
 
-Script = Callable[[Recorded, asyncio.StreamWriter], Awaitable[None]]
+Script = Callable[[Recorded, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 @dataclass
@@ -88,7 +88,7 @@ class RecordingUpstream:
                 if self.script is None:
                     writer.write(OK)
                 else:
-                    await self.script(request, writer)
+                    await _until_gone(self.script(request, writer), reader)
                 if writer.is_closing():
                     break
         except (asyncio.CancelledError, OSError):
@@ -97,6 +97,17 @@ class RecordingUpstream:
             self.lost_connections += 1
             self._tasks.discard(task)
             writer.transport.abort()
+
+
+async def _until_gone(script: Coroutine[None, None, None], reader: asyncio.StreamReader) -> None:
+    """Run a script, and end it when the gateway has closed the connection."""
+    running = asyncio.create_task(script)
+    while not running.done() and not reader.at_eof():
+        await asyncio.wait([running], timeout=0.01)
+    if not running.done():
+        running.cancel()
+        raise ConnectionResetError
+    running.result()
 
 
 async def _read_request(reader: asyncio.StreamReader, connection: int) -> Recorded | None:

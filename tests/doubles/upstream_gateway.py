@@ -73,6 +73,11 @@ class TestedGateway:
         headers = signed_headers(method, self.origin + target, timestamp=when, body=body)
         return self.request(method, target, body, headers=headers, extra=extra)
 
+    def signed_by(self, consumer_key: str, method: str, target: str) -> bytes:
+        """A request signed under another consumer key."""
+        headers = signed_headers(method, self.origin + target, timestamp=int(time.time()), consumer_key=consumer_key)
+        return self.request(method, target, headers=headers)
+
     def request(
         self, method: str, target: str, body: bytes = b"", *, headers: dict[str, str] | None = None, extra: str = ""
     ) -> bytes:

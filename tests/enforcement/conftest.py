@@ -1,11 +1,10 @@
-"""The gateway runs on uvloop, so its tests do: transports differ from asyncio's in more than speed."""
+"""The gateway runs on uvloop, so its tests do: its transports differ from asyncio's in more than speed."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 
-import pytest
 import uvloop
 
 
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    return uvloop.EventLoopPolicy()
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}

@@ -133,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a stop should wait for."""
-        return self._state is _State.HEAD if self._exchange is None else self._exchange.is_stream
+        return self._exchange is None or self._exchange.is_stream
 
     def on_deadline(self) -> None:
         """The deadline has passed."""
@@ -272,9 +272,14 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_head(self) -> bool:
         buffer, door = self._buffer, self._door
+        if buffer.startswith(b"\r\n"):
+            # RFC 9112 2.2: old clients send an empty line after a body.
+            self._buffer = buffer = buffer[2:]
         end = buffer.find(HEAD_END, 0, door.limits.head_bytes) + len(HEAD_END)
         if end < len(HEAD_END):
-            return self._read_half_a_head(buffer)
+            if buffer:
+                self._check_half_a_head(buffer)
+            return False
         self._buffer = buffer[end:]
         head = self._parser.read_head(buffer[:end], max_fields=door.limits.head_fields)
         if isinstance(head, FramingFault):
@@ -288,16 +293,11 @@ class ClientConnection(asyncio.Protocol):
         dispatch(door, exchange, is_proxy=self._is_proxy)
         return True
 
-    def _read_half_a_head(self, buffer: bytes) -> bool:
-        if buffer.startswith(b"\r\n"):
-            # RFC 9112 2.2: old clients send an empty line after a body.
-            self._buffer = buffer[2:]
-            return True
+    def _check_half_a_head(self, buffer: bytes) -> None:
         if len(buffer) >= self._door.limits.head_bytes:
             self._refuse_framing(FramingFault("the head is too large"))
         elif is_hopeless(buffer):
             self._refuse_framing(FramingFault("not an HTTP request"))
-        return False
 
     def _read_body(self) -> bool:
         body = self._body

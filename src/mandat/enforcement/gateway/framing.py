@@ -75,6 +75,8 @@ def without_blanks(head: bytes, headers: Headers) -> Headers:
 
 def is_hopeless(start: bytes) -> bool:
     """Whether the first bytes of a head, still without its end, can no longer become an acceptable one."""
+    if start == b"\r":
+        return False
     return not 0x41 <= start[0] <= 0x5A or start.count(b"\n") != start.count(b"\r\n")
 
 

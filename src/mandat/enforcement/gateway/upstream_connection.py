@@ -190,10 +190,10 @@ class UpstreamConnection(asyncio.Protocol):
         if self._buffer:
             data = self._buffer + data
         while True:
-            end = data.find(HEAD_END) + len(HEAD_END)
+            end = data.find(HEAD_END, 0, self._pool.answer_head_bytes) + len(HEAD_END)
             if end < len(HEAD_END):
                 self._buffer = data
-                if len(data) > self._pool.answer_head_bytes:
+                if len(data) >= self._pool.answer_head_bytes:
                     self.fail(Reason.UPSTREAM_UNREACHABLE)
                 return None
             head = self._parser.read_head(data[:end], is_answer_to_head=call.is_head)
