@@ -8,7 +8,7 @@ import pytest
 from doubles.authority import HERE, PASSWORD, AuthorityWorld
 from doubles.nature import PlainPasswords
 from mandat.authority.fault import Fault
-from mandat.authority.login import LoginPolicy, OpenedSession
+from mandat.authority.login import Login, LoginPolicy, OpenedSession
 from mandat.authority.values import Role, User
 from mandat.protocol.refusals import Reason
 
@@ -38,6 +38,39 @@ async def test_a_user_can_join_an_account_of_the_provider(world: AuthorityWorld)
     user = await world.authority.login.sign_up("alice", PASSWORD, address=HERE, account="ab12345-prov")
     assert isinstance(user, User)
     assert user.account == "ab12345-prov"
+
+
+async def test_a_new_account_is_never_one_that_exists(world: AuthorityWorld) -> None:
+    drawn = [b"\0" * 8, b"\0" * 8, b"\1" * 8]
+    login = Login(
+        world.stores.users,
+        world.stores.sessions,
+        attempts=world.stores.login_attempts,
+        passwords=world.passwords,
+        clock=world.clock,
+        entropy=lambda size: drawn.pop(0)[:size],
+    )
+    first, second = [await login.sign_up(name, PASSWORD, address=HERE) for name in ("alice", "bruno")]
+    assert isinstance(first, User)
+    assert isinstance(second, User)
+    assert first.account != second.account
+    assert drawn == []
+
+
+async def test_without_a_free_account_number_nobody_signs_up(world: AuthorityWorld) -> None:
+    login = Login(
+        world.stores.users,
+        world.stores.sessions,
+        attempts=world.stores.login_attempts,
+        passwords=world.passwords,
+        clock=world.clock,
+        entropy=bytes,
+    )
+    await login.sign_up("alice", PASSWORD, address=HERE)
+    fault = await login.sign_up("bruno", PASSWORD, address=HERE)
+    assert isinstance(fault, Fault)
+    assert fault.reason is Reason.CONFLICT
+    assert [user.login for user in await world.stores.users.list_users()] == ["alice"]
 
 
 async def test_the_same_login_in_another_case_is_taken(world: AuthorityWorld) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from mandat.authority.interfaces import (
+    AccountTaken,
     AlreadyAnswered,
     ApplicationGone,
     LoginTaken,
@@ -55,9 +56,11 @@ class MemoryUsers:
         self.rows: dict[int, User] = {}
 
     async def add_user(
-        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str
-    ) -> User | LoginTaken:
+        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str, joins: bool = False
+    ) -> User | LoginTaken | AccountTaken:
         await self._health.pass_through("add_user")
+        if not joins and any(user.account == account for user in self.rows.values()):
+            return AccountTaken()
         if any(user.login.lower() == login.lower() for user in self.rows.values()):
             return LoginTaken()
         user = User(len(self.rows) + 1, login, account, role, password_hash, at, closed=False)

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from mandat.authority.interfaces import LoginTaken
+from mandat.authority.interfaces import AccountTaken, LoginTaken
 from mandat.authority.values import Role, Session
 from support.storage import NOW, hash_of
 
 
-async def add(stores, login, *, account="customer-1", role=Role.CUSTOMER):
+async def add(stores, login, *, account="customer-1", role=Role.CUSTOMER, joins=True):
     return await stores.users.add_user(
-        login=login, account=account, role=role, password_hash="hash", at=NOW, address="192.0.2.1"
+        login=login, account=account, role=role, password_hash="hash", at=NOW, address="192.0.2.1", joins=joins
     )
 
 
@@ -33,6 +33,16 @@ async def test_a_login_exists_once_whatever_its_case(stores):
 async def test_an_account_may_have_several_users(stores):
     users = [await add(stores, login) for login in ("alice", "bob")]
     assert [user.account for user in users] == ["customer-1", "customer-1"]
+
+
+async def test_nobody_gets_into_an_account_that_exists_without_joining_it(stores):
+    first = await add(stores, "alice", joins=False)
+    assert await add(stores, "bob", joins=False) == AccountTaken()
+    await stores.users.close_account("customer-1", at=NOW)
+    assert await add(stores, "bob", joins=False) == AccountTaken()
+    assert await stores.users.find_user("bob") is None
+    assert [user.id for user in await stores.users.list_users()] == [first.id]
+    assert (await add(stores, "bob", joins=True)).account == "customer-1"
 
 
 async def test_unknown_users_are_a_miss(stores):

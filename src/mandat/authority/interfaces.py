@@ -62,13 +62,21 @@ class LoginTaken:
     """The login exists already."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountTaken:
+    """The account exists already, and joining it was not asked for."""
+
+
 class UserStore(Protocol):
     """Accounts and the people who can log in to them."""
 
     async def add_user(
-        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str
-    ) -> User | LoginTaken:
-        """Creates the account too when it does not exist yet. Logins are compared case-insensitively."""
+        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str, joins: bool = False
+    ) -> User | LoginTaken | AccountTaken:
+        """Creates the account too when it does not exist yet. Logins are compared case-insensitively.
+
+        An account that exists, closed ones included, is refused unless the user `joins` it.
+        """
 
     async def find_user(self, login: str) -> User | None: ...
 

@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mandat.authority.fault import Fault
-from mandat.authority.interfaces import Clock, Entropy, LoginAttempts, LoginTaken, Passwords, SessionStore, UserStore
+from mandat.authority.interfaces import (
+    AccountTaken,
+    Clock,
+    Entropy,
+    LoginAttempts,
+    LoginTaken,
+    Passwords,
+    SessionStore,
+    UserStore,
+)
 from mandat.authority.values import Role, Session, User
 from mandat.protocol.keys import key_hash, make_key
 from mandat.protocol.refusals import Reason
@@ -24,6 +33,9 @@ PASSWORD_MAX_BYTES = 1024
 SESSION_TOKEN_LENGTH = 64
 TOUCH_SECONDS = 60
 """`last_seen` is written at most once a minute: a page view must not cost a durable write each time."""
+
+NEW_ACCOUNT_TRIES = 5
+"""Numbers drawn for a new account before giving up. With a million accounts one draw in 600 million is taken."""
 
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]{1,62})[A-Za-z0-9]")
 _SESSION_TOKEN = re.compile(r"[A-Za-z0-9]{64}")
@@ -108,7 +120,8 @@ class Login:
             password: 8 to 1,024 bytes of UTF-8.
             role: pages offer CUSTOMER and DEVELOPER only; who may make an OPERATOR is the caller's business.
             address: the caller's.
-            account: the provider's account id to join; None opens a new account.
+            account: the provider's account id, which the user joins when it exists; None opens a new account, never
+                one that exists.
             throttled: False for the operator's own tools, which may create many from one place.
         """
         fault = login_fault(login) or password_fault(password)
@@ -121,14 +134,20 @@ class Login:
             if fault is not None:
                 return fault
             password_hash = await self._passwords.hash(_composed(password))
-        added = await self._users.add_user(
-            login=login,
-            account=account or self._new_account(),
-            role=role,
-            password_hash=password_hash,
-            at=self._now(),
-            address=address,
-        )
+        for _ in range(NEW_ACCOUNT_TRIES):
+            added = await self._users.add_user(
+                login=login,
+                account=account or self._new_account(),
+                role=role,
+                password_hash=password_hash,
+                at=self._now(),
+                address=address,
+                joins=account is not None,
+            )
+            if not isinstance(added, AccountTaken):
+                break
+        if isinstance(added, AccountTaken):
+            return Fault(Reason.CONFLICT, "No account number is free; try again")
         if isinstance(added, LoginTaken):
             return Fault(Reason.CONFLICT, "This login is taken; choose another one", "login")
         return added

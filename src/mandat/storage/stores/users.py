@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from mandat.authority.interfaces import LoginTaken
+from mandat.authority.interfaces import AccountTaken, LoginTaken
 from mandat.authority.values import Role, User
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import accounts, sessions, users
@@ -31,9 +31,12 @@ class SqliteUsers:
         self._guard = row_guard(mac)
 
     async def add_user(
-        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str
-    ) -> User | LoginTaken:
-        """Creates the account too when it does not exist yet. Logins are compared without case."""
+        self, *, login: str, account: str, role: Role, password_hash: str, at: int, address: str, joins: bool = False
+    ) -> User | LoginTaken | AccountTaken:
+        """Creates the account too when it does not exist yet; refuses one that exists unless the user `joins` it.
+
+        Logins are compared without case.
+        """
         given = {
             "login": login,
             "login_folded": login.casefold(),
@@ -46,7 +49,10 @@ class SqliteUsers:
             "changed": at,
         }
 
-        def job(connection: Connection) -> User | LoginTaken:
+        def job(connection: Connection) -> User | LoginTaken | AccountTaken:
+            known = select(accounts.c.account).where(accounts.c.account == account)
+            if not joins and connection.execute(known).first() is not None:
+                return AccountTaken()
             fresh = insert(users).values(given | {"mac": b""}).on_conflict_do_nothing()
             made = connection.execute(fresh.returning(users.c.id)).scalar()
             if made is None:
