@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from doubles.grants import CountedUses, MemoryGrants, signed_headers
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
-from mandat.enforcement.gateway.run import run_gateway
+from mandat.enforcement.gateway.run import Entrances, run_gateway
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
 from mandat.enforcement.replay_memory import ReplayMemory
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
@@ -22,7 +22,13 @@ from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 PRIVATE_KEY = bytes(range(32))
 PUBLIC_KEY = Ed25519PrivateKey.from_private_bytes(PRIVATE_KEY).public_key().public_bytes_raw()
 OPEN_ROUTES = frozenset(
-    {("GET", "/login"), ("POST", "/login"), ("POST", "/1.0/auth/credential"), ("GET", "/1.0/"), ("GET", "/1.0/domain.json")}
+    {
+        ("GET", "/login"),
+        ("POST", "/login"),
+        ("POST", "/1.0/auth/credential"),
+        ("GET", "/1.0/"),
+        ("GET", "/1.0/domain.json"),
+    }
 )
 
 
@@ -67,7 +73,9 @@ class TestedGateway:
             assert time.monotonic() < deadline, f"only {len(lines)} log lines"
             await asyncio.sleep(0.01)
 
-    def signed(self, method: str, target: str, body: bytes = b"", *, timestamp: int | None = None, extra: str = "") -> bytes:
+    def signed(
+        self, method: str, target: str, body: bytes = b"", *, timestamp: int | None = None, extra: str = ""
+    ) -> bytes:
         """The bytes of a signed request. `extra` is more header lines, each with its end."""
         when = int(time.time()) if timestamp is None else timestamp
         headers = signed_headers(method, self.origin + target, timestamp=when, body=body)
@@ -84,7 +92,9 @@ class TestedGateway:
         """The bytes of a request."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
         length = f"Content-Length: {len(body)}\r\n" if body else ""
-        return f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{lines}{length}{extra}\r\n".encode() + body
+        return (
+            f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{lines}{length}{extra}\r\n".encode() + body
+        )
 
     async def connect(self) -> "RawClient":
         return RawClient(*await asyncio.open_connection("127.0.0.1", self.port))
@@ -211,7 +221,7 @@ async def running_gateway(
     task = asyncio.create_task(
         run_gateway(
             made,
-            listener,
+            Entrances(listener),
             source=grants,
             replay=replay,
             usage=uses,

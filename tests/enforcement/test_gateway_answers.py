@@ -1,4 +1,4 @@
-"""What a client sees of an upstream's answer: all of it, only it, or a clear failure; never a part taken for the whole."""
+"""What a client sees of an upstream's answer: all of it, only it, or a clear failure; never a part as the whole."""
 
 import asyncio
 import resource
@@ -10,8 +10,8 @@ from doubles.upstream import OK, Recorded, RecordingUpstream, answering
 from doubles.upstream_gateway import TestedGateway, running_gateway
 
 
-def _sized(text: str, *, extra: str = "") -> bytes:
-    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{extra}Content-Length: {len(text)}\r\n\r\n{text}".encode()
+def _sized(text: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
 
 
 async def _until(condition: object, what: str) -> None:
@@ -27,7 +27,10 @@ async def _until(condition: object, what: str) -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b'{"a":"b,c"}',),
         (b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 11\r\n\r", b"\n", b'{"a":"b', b',c"}'),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n", b'{"a":\r\n', b'6\r\n"b,c"}\r\n0\r\n\r\n'),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b'b;x=y\r\n{"a":"b,c"}\r\n0\r\nX-Trailer: z\r\n\r\n'),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b'b;x=y\r\n{"a":"b,c"}\r\n0\r\nX-Trailer: z\r\n\r\n',
+        ),
         (b"HTTP/1.1 200\r\nContent-Length: 11\r\n\r\n" + b'{"a":"b,c"}',),
     ],
 )
@@ -116,9 +119,9 @@ async def test_bytes_after_the_last_chunk_are_no_part_of_the_answer_and_end_the_
     ],
 )
 async def test_an_answer_that_cannot_be_framed_is_a_bad_gateway(head: bytes) -> None:
-    async with RecordingUpstream(answering(head + b"{}\r\n\r\n", then_close=True)) as api:
-        async with running_gateway(api.address) as gateway:
-            answer = await gateway.ask(gateway.signed("GET", "/1.0/me"))
+    script = answering(head + b"{}\r\n\r\n", then_close=True)
+    async with RecordingUpstream(script) as api, running_gateway(api.address) as gateway:
+        answer = await gateway.ask(gateway.signed("GET", "/1.0/me"))
     assert (answer.status, answer.code) == (502, "UPSTREAM_UNREACHABLE")
     assert answer.json["class"] == "Server::BadGateway"
     assert answer.headers["x-ovh-queryid"] == answer.json["queryId"]
@@ -129,15 +132,15 @@ async def test_an_answer_that_cannot_be_framed_is_a_bad_gateway(head: bytes) -> 
 async def test_answers_without_a_body_end_at_the_head(method: str, status: int) -> None:
     length = b"" if status == 204 else b"Content-Length: 10\r\n"
     body = b"0123456789" if (method, status) == ("GET", 200) else b""
-    async with RecordingUpstream(answering(b"HTTP/1.1 %d X\r\n%b\r\n%b" % (status, length, body))) as api:
-        async with running_gateway(api.address) as gateway:
-            client = await gateway.connect()
-            for _ in range(2):
-                client.send(gateway.signed(method, "/1.0/me"))
-                answer = await client.read_answer(is_head=method == "HEAD")
-                assert (answer.status, answer.body) == (status, body)
-                assert answer.headers.get("content-length") == ("10" if status == 200 else None)
-            client.close()
+    script = answering(b"HTTP/1.1 %d X\r\n%b\r\n%b" % (status, length, body))
+    async with RecordingUpstream(script) as api, running_gateway(api.address) as gateway:
+        client = await gateway.connect()
+        for _ in range(2):
+            client.send(gateway.signed(method, "/1.0/me"))
+            answer = await client.read_answer(is_head=method == "HEAD")
+            assert (answer.status, answer.body) == (status, body)
+            assert answer.headers.get("content-length") == ("10" if status == 200 else None)
+        client.close()
     assert [request.connection for request in api.requests] == [1, 1]
 
 

@@ -146,7 +146,7 @@ async def test_a_write_is_admitted_three_times_at_most_and_a_read_as_often_as_it
 
 async def test_two_calls_that_share_one_signature_are_not_a_repetition_of_each_other() -> None:
     async with RecordingUpstream() as api, running_gateway(api.address) as gateway:
-        first = gateway.signed("POST", "/1.0/me/x?name=a", b'1+{"evil":1}', timestamp=None)
+        first = gateway.signed("POST", "/1.0/me/x?name=a", b'1+{"evil":1}')
         honest = gateway.signed("POST", "/1.0/me/x?name=a+1", b'{"evil":1}')
         shifted = gateway.request("POST", "/1.0/me/x?name=a", b'1+{"evil":1}')
         assert first != shifted

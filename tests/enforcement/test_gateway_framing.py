@@ -45,7 +45,7 @@ BAD_HEADS = {
     "Upgrade alone": f"GET /1.0/auth/time HTTP/1.1\r\n{HOST}Upgrade: x\r\n\r\n",
     "CL and TE": f"POST /login HTTP/1.1\r\n{HOST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "TE and CL": f"POST /login HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "TE twice": f"POST /login HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "TE twice": f"POST /login HTTP/1.1\r\n{HOST}" + "Transfer-Encoding: chunked\r\n" * 2 + "\r\n0\r\n\r\n",
     "TE list": f"POST /login HTTP/1.1\r\n{HOST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "TE identity": f"POST /login HTTP/1.1\r\n{HOST}Transfer-Encoding: identity\r\n\r\n",
     "TE chunked twice in one": f"POST /login HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from mandat.enforcement.assertion import ALGORITHM
@@ -52,20 +52,30 @@ def verify(
     """
     try:
         keys = KeySet.import_key_set(jwks)  # type: ignore[arg-type]
-        decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
-        registry = jwt.JWTClaimsRegistry(
-            now=int(now),
-            leeway=LEEWAY_SECONDS,
-            iss={"essential": True, "value": issuer},
-            aud={"essential": True, "value": audience},
-            sub={"essential": True},
-            iat={"essential": True},
-            exp={"essential": True},
-        )
-        registry.validate(decoded.claims)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return AssertionFault(f"the key set cannot be read: {type(error).__name__}", is_unknown_key=True)
+    return _verify_with(keys, token, issuer=issuer, audience=audience, now=now)
+
+
+def _verify_with(
+    keys: KeySet, token: str | bytes, *, issuer: str, audience: str, now: float
+) -> Asserted | AssertionFault:
+    registry = jwt.JWTClaimsRegistry(
+        now=int(now),
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": audience},
+        sub={"essential": True},
+        iat={"essential": True},
+        exp={"essential": True},
+    )
+    try:
+        claims = jwt.decode(token, keys, algorithms=[ALGORITHM]).claims
+        registry.validate(claims)
+    except InvalidKeyIdError:
+        return AssertionFault("made with a key that is not in the key set", is_unknown_key=True)
     except (JoseError, ValueError, TypeError, KeyError) as error:
-        return AssertionFault(type(error).__name__, is_unknown_key="kid" in str(error) or "key" in str(error).lower())
-    claims = decoded.claims
+        return AssertionFault(type(error).__name__)
     account, application, credential = claims["sub"], claims.get("application"), claims.get("credential")
     if not isinstance(account, str) or type(application) is not int or type(credential) is not int:
         return AssertionFault("a claim is missing or of another type")

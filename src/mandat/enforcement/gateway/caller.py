@@ -5,15 +5,17 @@ The address of the peer counts, and what a trusted proxy says counts; a header f
 Source: wire.md 13.7, threats.md bug list. Clients that sign without the port are `mandat.protocol.signature`'s matter.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.protocol.networks import Network, is_address_allowed, parse_address
 
 _KNOWN_HOSTS_MAX: Final = 1_024
+_is_host: Final = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?").fullmatch
 _FORWARDED: Final = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 
 
@@ -37,10 +39,25 @@ def plain_address(text: str) -> str | None:
 
 
 class CallerDesk:
-    """Tells callers apart. One for a worker; holds no state but a bounded table of Host values seen."""
+    """Tells callers apart. One for a listener; holds no state but a bounded table of Host values seen."""
 
-    def __init__(self, public_urls: Sequence[str], trusted_proxies: Sequence[Network]) -> None:
+    def __init__(
+        self,
+        public_urls: Sequence[str],
+        trusted_proxies: Sequence[Network],
+        *,
+        scheme: Literal["http", "https"] = "http",
+    ) -> None:
+        """
+        Args:
+            public_urls: the configured origins.
+            trusted_proxies: whose X-Forwarded-* count.
+            scheme: how callers reach the listener. On "https" an http origin is never what they used; on "http" an
+                https one may be, because a TLS front that is no trusted proxy may stand before it.
+        """
+        self._scheme = scheme
         self._origins = tuple(public_urls)
+        self._reachable = tuple(url for url in public_urls if scheme == "http" or url.startswith("https:"))
         self._trusted = tuple(trusted_proxies)
         self._known_hosts: dict[bytes, tuple[tuple[bytes, ...], str]] = {}
 
@@ -76,7 +93,7 @@ class CallerDesk:
         known = self._known_hosts.get(host)
         if known is None:
             text = host.decode("latin-1").lower()
-            own = [origin for origin in self._origins if urlsplit(origin).netloc.lower() == text]
+            own = [origin for origin in self._reachable if urlsplit(origin).netloc.lower() == text]
             known = _candidates([*own, *self._origins]), own[0] if own else ""
             if len(self._known_hosts) < _KNOWN_HOSTS_MAX:
                 self._known_hosts[host] = known
@@ -90,10 +107,10 @@ class CallerDesk:
         if not protos and not hosts:
             base_urls, origin = self._by_host(host)
             return Caller(address, base_urls, origin)
-        scheme = protos[0].decode("latin-1").lower() if protos else "http"
+        scheme = protos[0].decode("latin-1").lower() if protos else self._scheme
         name = (hosts[0] if hosts else host).decode("latin-1").lower()
         origin = f"{scheme}://{name}"
-        if scheme not in ("http", "https") or not _is_authority(name):
+        if scheme not in ("http", "https") or not _is_host(name):
             return FramingFault("X-Forwarded-Proto and X-Forwarded-Host must have one value each")
         return Caller(address, _candidates([origin, *self._origins]), origin)
 
@@ -118,12 +135,3 @@ def _without_port(entry: str) -> str:
     if entry.startswith("["):
         return entry[1:].partition("]")[0]
     return entry.partition(":")[0] if entry.count(":") == 1 else entry
-
-
-def _is_authority(text: str) -> bool:
-    """Whether `text` is host[:port] and nothing more, so that joined to a scheme it stays an origin."""
-    try:
-        parts = urlsplit(f"http://{text}")
-        return parts.netloc == text and bool(parts.hostname) and not parts.username and (parts.port or 1) > 0
-    except ValueError:
-        return False

@@ -1,16 +1,21 @@
-"""Runs one gateway worker: makes the door, accepts on the listener it was given, and stops gracefully.
+"""Runs one gateway worker: makes the door, accepts on the listeners it was given, and stops gracefully.
 
-The listener is made and kept by the supervisor (design.md 2), so that no connection is lost on a reload.
+The listeners are made and kept by the supervisor (design.md 2), so that no connection is lost on a reload. Behind TLS
+stands the same door; only what it knows of its callers' address differs.
 """
 
 import asyncio
+import copy
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from mandat.core.decision import Policy
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
 from mandat.enforcement.failures import AddressFailures
+from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.client_connection import ClientConnection
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.routes import RouteTable
@@ -20,10 +25,22 @@ from mandat.enforcement.settings import GatewaySettings
 
 SWEEP_SECONDS = 0.25
 
+TLS_GOODBYE_SECONDS = 1.0
+"""How long a closing connection waits for the other end's close_notify, which many clients never send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrances:
+    """Bound, listening stream sockets. Connections to `tls`, when there is one, begin with a handshake by `context`."""
+
+    plain: socket.socket
+    tls: socket.socket | None = None
+    context: ssl.SSLContext | None = None
+
 
 async def run_gateway(
     settings: GatewaySettings,
-    listener: socket.socket,
+    entrances: Entrances,
     *,
     source: GrantSource,
     replay: ReplayMemory,
@@ -41,7 +58,7 @@ async def run_gateway(
 
     Args:
         settings: everything an operator decides.
-        listener: a bound, listening stream socket; this process's copy is closed at the end.
+        entrances: where to accept; this process's copies of the sockets are closed at the end.
         source, replay, usage: see `mandat.enforcement.interfaces`.
         signer: makes the assertions; its public key is in `settings.jwks`.
         access_log: gets one line for each exchange.
@@ -65,14 +82,40 @@ async def run_gateway(
     )
     door.time.now = loop.time()
     sweeper = loop.create_task(_sweep(door))
-    server = await loop.create_server(lambda: ClientConnection(door), sock=listener)
+    doors = [door, _behind_tls(door)]
+    servers = await _accept(entrances, doors)
     try:
         await stop.wait()
     finally:
-        server.close()
-        await _drain(door)
+        for server in servers:
+            server.close()
+        await _drain(doors)
         sweeper.cancel()
         door.close_pools()
+
+
+async def _accept(entrances: Entrances, doors: Sequence[Door]) -> list[asyncio.Server]:
+    """Begin to accept; `doors` are those for plain and for TLS connections."""
+    loop = asyncio.get_running_loop()
+    door, tls_door = doors
+    servers = [await loop.create_server(lambda: ClientConnection(door), sock=entrances.plain)]
+    if entrances.tls is not None:
+        tls = await loop.create_server(
+            lambda: ClientConnection(tls_door),
+            sock=entrances.tls,
+            ssl=entrances.context,
+            ssl_handshake_timeout=door.limits.head_seconds,
+            ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
+        )
+        servers.append(tls)
+    return servers
+
+
+def _behind_tls(door: Door) -> Door:
+    """The same door for callers who come by https: they share everything but the desk that knows their scheme."""
+    twin = copy.copy(door)
+    twin.desk = CallerDesk(door.settings.public_urls, door.settings.trusted_proxies, scheme="https")
+    return twin
 
 
 async def _sweep(door: Door) -> None:
@@ -82,10 +125,12 @@ async def _sweep(door: Door) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _drain(door: Door) -> None:
+async def _drain(doors: Sequence[Door]) -> None:
     """Idle connections and event streams end at once; running exchanges get `stop_seconds`, then they are cut."""
     loop = asyncio.get_running_loop()
-    door.is_stopping = True
+    for each in doors:
+        each.is_stopping = True
+    door = doors[0]
     for connection in list(door.connections):
         if connection.is_idle:
             connection.close()

@@ -1,0 +1,76 @@
+"""A worker that is told to stop finishes what it has begun, and nothing more."""
+
+import asyncio
+import time
+
+import pytest
+
+from doubles.upstream import OK, Recorded, RecordingUpstream
+from doubles.upstream_gateway import TestedGateway, running_gateway
+from mandat.enforcement.settings import Limits
+
+
+async def _stopped(gateway: TestedGateway) -> float:
+    begun = time.monotonic()
+    gateway.stop.set()
+    await gateway.task
+    return time.monotonic() - begun
+
+
+async def test_idle_and_half_open_connections_end_at_once() -> None:
+    async with RecordingUpstream() as api, running_gateway(api.address) as gateway:
+        kept, half, silent = [await gateway.connect() for _ in range(3)]
+        kept.send(gateway.signed("GET", "/1.0/me"))
+        await kept.read_answer()
+        half.send(b"GET /1.0/me HTTP/1.1\r\nHost")
+        await asyncio.sleep(0.05)
+        took = await _stopped(gateway)
+        for client in (kept, half, silent):
+            assert await client.read_to_end() == b""
+        with pytest.raises(ConnectionRefusedError):
+            await gateway.connect()
+    assert took < 0.5
+
+
+async def test_a_running_exchange_gets_its_answer_and_then_the_end() -> None:
+    async def script(request: Recorded, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        writer.write(OK)
+
+    async with RecordingUpstream(script) as api, running_gateway(api.address) as gateway:
+        client = await gateway.connect()
+        client.send(gateway.signed("GET", "/1.0/me") * 2)
+        while not api.requests:
+            await asyncio.sleep(0.01)
+        stopping = asyncio.ensure_future(_stopped(gateway))
+        everything = await client.read_to_end()
+        took = await stopping
+    assert everything.startswith(b"HTTP/1.1 200 ") and everything.endswith(b"\r\n\r\nnull")
+    assert b"\r\nConnection: close\r\n" in everything
+    assert everything.count(b"HTTP/1.1 200") == 1 and len(api.requests) == 1
+    assert 0.2 < took < 1
+
+
+async def test_an_exchange_that_takes_too_long_is_cut_and_an_event_stream_at_once() -> None:
+    async def script(request: Recorded, writer: asyncio.StreamWriter) -> None:
+        if request.target.endswith("events"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\ndata: 1\n\n")
+        await asyncio.sleep(30)
+
+    limits = Limits(stop_seconds=0.4)
+    async with RecordingUpstream(script) as api, running_gateway(api.address, limits=limits) as gateway:
+        stream, hanging = await gateway.connect(), await gateway.connect()
+        stream.send(gateway.signed("GET", "/1.0/me/events"))
+        await stream.reader.readuntil(b"data: 1")
+        hanging.send(gateway.signed("GET", "/1.0/me/hang"))
+        while len(api.requests) < 2:
+            await asyncio.sleep(0.01)
+        begun = time.monotonic()
+        stopping = asyncio.ensure_future(_stopped(gateway))
+        await asyncio.wait([asyncio.ensure_future(stream.read_to_end())])
+        stream_took = time.monotonic() - begun
+        with pytest.raises(ConnectionResetError):
+            await hanging.read_to_end()
+        took = await stopping
+    assert stream_took < 0.2
+    assert 0.3 < took < 1
