@@ -128,5 +128,5 @@ class CountedUses:
     def __init__(self) -> None:
         self.uses: list[tuple[int, str, str, int]] = []
 
-    def note(self, credential_id: int, rule: str, address: str, at: int) -> None:
+    def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         self.uses.append((credential_id, rule, address, at))

@@ -136,6 +136,7 @@ def test_a_claim_that_is_missing_or_strange_makes_it_invalid(changes: dict[str, 
     assert isinstance(_verify(token), AssertionFault)
 
 
+@pytest.mark.filterwarnings("ignore:JWS algorithm")
 def test_it_is_not_believed_under_another_key_or_algorithm() -> None:
     other = OKPKey.generate_key("Ed25519")
     by_public_key = OctKey.import_key(_public(PRIVATE))

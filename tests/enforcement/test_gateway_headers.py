@@ -165,7 +165,8 @@ async def test_the_authority_gets_the_identity_of_judged_calls_and_no_signature(
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nX-Ovh-QueryID: upstream's\r\nX-OVH-queryid: again\r\n"
-    b"Connection: x-inner\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\nContent-Security-Policy: script-src *\r\nX-Content-Type-Options: none\r\n"
+    b"Connection: x-inner\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\n"
+    b"Content-Security-Policy: script-src *\r\nX-Content-Type-Options: none\r\n"
     b"Access-Control-Allow-Origin: https://evil.example\r\nAccess-Control-Allow-Credentials: true\r\n"
     b"Cache-Control: public, max-age=60\r\nX-Mandat-Assertion: leaked\r\nStrict-Transport-Security: max-age=1\r\n"
     b"Clear-Site-Data: *\r\nX-Pagination-Elements: 4\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nnull"

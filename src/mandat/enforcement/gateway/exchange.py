@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.gateway import answers
-from mandat.enforcement.gateway.answer_framing import AnswerHead, Ending
+from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.framing import RequestHead
 from mandat.enforcement.gateway.headers import answer_fields, request_fields
@@ -249,9 +249,9 @@ class Exchange:
     def _framing(self, head: AnswerHead) -> bytes:
         """The field that tells the client where the answer ends, and whether the connection can be kept for that."""
         self.keeps_alive = self.keeps_alive and not self._door.is_stopping
-        if head.ending is Ending.BY_LENGTH:
+        if head.ending is BY_LENGTH:
             return b"Content-Length: %d\r\n" % (head.content_length or 0)
-        if head.ending is Ending.AT_HEAD:
+        if head.ending is AT_HEAD:
             is_told = head.content_length is not None and head.status not in (204, 304)
             return b"Content-Length: %d\r\n" % (head.content_length or 0) if is_told else b""
         self.is_stream = any(

@@ -7,7 +7,7 @@ another (design.md 8). Choosing connections is `upstream_pool`'s work, what a cl
 import asyncio
 from typing import TYPE_CHECKING, Protocol, cast
 
-from mandat.enforcement.gateway.answer_framing import AnswerHead, AnswerParser, Ending
+from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_CLOSE, BY_LENGTH, AnswerHead, AnswerParser
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
 from mandat.protocol.refusals import Reason
 
@@ -178,7 +178,7 @@ class UpstreamConnection(asyncio.Protocol):
         if call is None:
             return
         call.connection = None
-        if exc is None and self._answer is not None and self._answer.ending is Ending.BY_CLOSE:
+        if exc is None and self._answer is not None and self._answer.ending is BY_CLOSE:
             call.receiver.answer_data(b"", True)
         elif self._is_reused and not self._has_answered and call.is_repeatable:
             self._pool.send_afresh(call)
@@ -215,16 +215,16 @@ class UpstreamConnection(asyncio.Protocol):
         """
         assert self._answer is not None
         ending = self._answer.ending
-        if ending is Ending.BY_LENGTH:
+        if ending is BY_LENGTH:
             piece = data[: self._remaining]
             self._remaining -= len(piece)
             self._is_ended = not self._remaining
             self._is_clean = len(piece) == len(data)
             return piece
-        if ending is Ending.AT_HEAD:
+        if ending is AT_HEAD:
             self._is_ended, self._is_clean = True, not data
             return b""
-        if ending is Ending.BY_CLOSE:
+        if ending is BY_CLOSE:
             return data
         if data and not self._parser.feed_body(data):
             self.fail(Reason.UPSTREAM_UNREACHABLE)
