@@ -67,6 +67,11 @@ def rights_in_words(rules: Sequence[AccessRule], catalogue: Catalogue) -> Rights
     return Rights(groups=groups, risks=frozenset(risks_of(rules)))
 
 
+def operation_in_words(operation: Operation) -> Right:
+    """A right to exactly this operation. Its parameters stand for themselves: "the zone {zoneName}"."""
+    return _right(AccessRule(operation.method, operation.template), [operation])
+
+
 def _right(rule: AccessRule, operations: Sequence[Operation] | None) -> Right:
     """`operations` None: too much work to look them up, so nothing is claimed about them."""
     first = rule.path.removeprefix("/").partition("/")[0]

@@ -17,7 +17,7 @@ def open_routes(sections: Sequence[str]) -> list[tuple[str, str]]:
     Args:
         sections: of the catalogue; each has one document.
     """
-    documents = ["/", *(f"/{section}.json" for section in sections)]
+    documents = ["", "/", *(f"/{section}.json" for section in sections)]
     routes = list(PAGE_ROUTES)
     for prefix in VERSION_PREFIXES:
         routes.append(("POST", f"{prefix}/auth/credential"))

@@ -29,6 +29,7 @@ async def test_the_index_names_every_section(api: ApiClient, version: str) -> No
         "path": "/domain",
         "schema": "{path}.{format}",
         "format": ["json"],
+        "schemas": {"json": "{path}.json", "openapi3": "{path}.json?format=openapi3"},
         "description": "Domains and DNS",
     }
 
@@ -109,6 +110,7 @@ def test_the_open_routes_are_an_exact_list() -> None:
     assert len(routes) == len(set(routes))
     api_routes = [route for route in routes if route[1].startswith(("/1.0", "/v1"))]
     assert sorted(route for route in api_routes if route[1].startswith("/1.0") and route[0] != "HEAD") == [
+        ("GET", "/1.0"),
         ("GET", "/1.0/"),
         ("GET", "/1.0/auth.json"),
         ("GET", "/1.0/domain.json"),

@@ -8,6 +8,7 @@ from litestar.params import FromPath
 
 from mandat.authority.service import Authority
 from mandat.web.api.caller import Caller
+from mandat.web.api.documents import Documents
 from mandat.web.settings import PageSettings
 
 Asked = Request[Any, Any, Any]
@@ -18,5 +19,7 @@ Flows = NamedDependency[Authority]
 """What can be done."""
 Reached = NamedDependency[PageSettings]
 """How we are reached from outside."""
+Described = NamedDependency[Documents]
+"""What the API says about itself."""
 PathText = FromPath[str]
 """A piece of the path, as text."""

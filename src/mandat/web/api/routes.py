@@ -6,10 +6,9 @@ from litestar.di import Provide
 from mandat.authority.service import Authority
 from mandat.web.api import auth, describe, me
 from mandat.web.api.caller import provide_caller
+from mandat.web.api.documents import Documents
 from mandat.web.routes import VERSION_PREFIXES
 from mandat.web.settings import PageSettings
-
-"""`/v1` is another name of `/1.0` (wire.md 4.2)."""
 
 _HANDLERS = [
     auth.ask,
@@ -32,7 +31,9 @@ _HANDLERS = [
 
 def api_routers(authority: Authority, settings: PageSettings) -> list[Router]:
     """One router per name of the version, over one authority."""
+    documents = Documents(authority.catalogue)
     dependencies = {
+        "documents": Provide(lambda: documents, sync_to_thread=False),
         "authority": Provide(lambda: authority, sync_to_thread=False),
         "settings": Provide(lambda: settings, sync_to_thread=False),
         "caller": Provide(provide_caller, sync_to_thread=False),
