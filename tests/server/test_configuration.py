@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mandat.server.config import Config, LimitsConfig, LogConfig, UpstreamConfig, load_config
+from mandat.server.config import Config, LimitsConfig, LogConfig, TlsConfig, UpstreamConfig, load_config
 from mandat.server.config_template import TEMPLATE, demo_config
 from mandat.server.problems import Problem
 
@@ -51,6 +51,11 @@ def test_a_demo_lists_both_loopback_names_and_what_was_asked_for(tmp_path: Path)
         (GOOD + '[[upstream]]\nprefix = "domain"\nurl = "http://h"\n', 'must begin with "/"'),
         (GOOD + '[[upstream]]\nprefix = "/domain"\nurl = "https://h/x"\n', "http://host"),
         (GOOD + '[[upstream]]\nprefix = "/a"\nurl = "http://h"\nencoded_slash = "maybe"\n', "encoded_slash"),
+        (GOOD + '[tls]\nlisten = "127.0.0.1:8443"\n', "tls.certificate and tls.key is missing"),
+        (GOOD + '[tls]\nlisten = "443"\ncertificate = "c"\nkey = "k"\n', "tls.listen"),
+        (GOOD + '[tls]\nlisten = "127.0.0.1:8700"\ncertificate = "c"\nkey = "k"\n', "same address"),
+        (GOOD + '[tls]\nlisten = "127.0.0.1:8443"\ncertificate = "c"\nkey = "k"\n', "https://"),
+        (GOOD + '[tls]\ncert = "c"\n', "nearest known key is tls.certificate"),
         ("this is not toml", "cannot be read"),
     ],
 )
@@ -65,8 +70,9 @@ def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
 
 
 def test_every_key_has_a_heading_in_the_reference_and_every_heading_is_a_key() -> None:
-    keys = {field.name for field in msgspec.structs.fields(Config)} - {"limits", "log", "upstream"}
-    for section, kind in (("limits", LimitsConfig), ("log", LogConfig), ("upstream", UpstreamConfig)):
+    keys = {field.name for field in msgspec.structs.fields(Config)} - {"limits", "log", "tls", "upstream"}
+    sections = {"limits": LimitsConfig, "log": LogConfig, "tls": TlsConfig, "upstream": UpstreamConfig}
+    for section, kind in sections.items():
         keys |= {f"{section}.{field.name}" for field in msgspec.structs.fields(kind)}
     headings = re.findall(r"^#{2,3} ([a-z_.]+)$", REFERENCE.read_text(), flags=re.MULTILINE)
     assert set(headings) == keys

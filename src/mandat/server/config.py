@@ -28,6 +28,14 @@ class UpstreamConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     describes: bool = True
 
 
+class TlsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the gateway accepts TLS and what it shows there. All three or none."""
+
+    listen: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
 class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Bounds. Each is explained in docs/reference/configuration.md."""
 
@@ -62,6 +70,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     storage: str = "data"
     keys: str = "keys"
     run: str = "run"
+    tls: TlsConfig = TlsConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
     upstream: tuple[UpstreamConfig, ...] = ()
@@ -69,8 +78,19 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     @property
     def listen_address(self) -> tuple[str, int]:
         """Host and port to listen on."""
-        host, _, port = self.listen.rpartition(":")
-        return host.strip("[]"), int(port)
+        return split_address(self.listen)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host, without brackets, and port of "HOST:PORT".
+
+    Raises:
+        ValueError: there is no port between 1 and 65535.
+    """
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError(text)
+    return host.strip("[]"), int(port)
 
 
 def load_config(path: Path) -> Config:
@@ -109,12 +129,7 @@ def _refuse_unknown_keys(document: dict[str, Any], kind: type[msgspec.Struct], *
 
 
 def _check_values(config: Config) -> None:
-    try:
-        _, port = config.listen_address
-        if not 0 < port < 65_536:
-            raise ValueError
-    except ValueError:
-        raise Problem(f'listen = "{config.listen}" is not HOST:PORT; write for example "127.0.0.1:8700".') from None
+    _check_listen("listen", config.listen)
     if not config.public_urls:
         raise Problem('public_urls is empty; list the addresses clients use, for example ["https://api.example.com"].')
     for url in (*config.public_urls, *([config.pages_url] if config.pages_url else [])):
@@ -126,8 +141,30 @@ def _check_values(config: Config) -> None:
             raise Problem(f'trusted_proxies has "{block}", which is no address or network in CIDR form.') from None
     if isinstance(config.workers, int) and not 1 <= config.workers <= 256:
         raise Problem(f'workers = {config.workers} is out of range; use 1 to 256 or "auto".')
+    _check_tls(config)
     _check_limits(config.limits)
     _check_upstreams(config)
+
+
+def _check_listen(key: str, text: str) -> None:
+    try:
+        split_address(text)
+    except ValueError:
+        raise Problem(f'{key} = "{text}" is not HOST:PORT; write for example "127.0.0.1:8700".') from None
+
+
+def _check_tls(config: Config) -> None:
+    values = msgspec.structs.asdict(config.tls)
+    missing = [f"tls.{name}" for name, value in values.items() if not value]
+    if len(missing) == len(values):
+        return
+    if missing:
+        raise Problem(f"tls.listen, tls.certificate and tls.key belong together; {' and '.join(missing)} is missing.")
+    _check_listen("tls.listen", config.tls.listen)
+    if split_address(config.tls.listen) == config.listen_address:
+        raise Problem("tls.listen and listen are the same address; give TLS a port of its own.")
+    if not any(url.startswith("https://") for url in config.public_urls):
+        raise Problem("tls.listen is set, but no address in public_urls begins with https://; add the one clients use.")
 
 
 def _check_limits(limits: LimitsConfig) -> None:

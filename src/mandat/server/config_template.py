@@ -8,7 +8,7 @@ TEMPLATE = """\
 # Mandat: configuration. Every key is explained in docs/reference/configuration.md.
 # Relative paths are relative to this file.
 
-# Where the gateway listens. Put a TLS front (nginx, Caddy, Envoy) before it when it faces the internet.
+# Where the gateway listens for plain HTTP. Facing the internet: [tls] below, or a TLS front before it.
 listen = "127.0.0.1:8700"
 
 # Every address clients may have in mind when they sign a call: scheme://host[:port], without a path.
@@ -42,6 +42,12 @@ run = "run"
 # encoded_slash = "refuse"       # or "opaque": %2F in a path reaches this API as sent
 # timeout_seconds = 30.0
 # describes = true               # it publishes /1.0/ and /1.0/SECTION.json; consent pages take their words from there
+
+# HTTPS without a front before the gateway; all three keys. A renewed certificate is taken up by itself.
+# [tls]
+# listen = "0.0.0.0:443"
+# certificate = "tls/fullchain.pem"
+# key = "tls/privkey.pem"
 
 [limits]
 timestamp_window_seconds = 180   # how far a signature's time may be off, either way (30 to 300)

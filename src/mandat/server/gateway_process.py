@@ -14,7 +14,7 @@ import uvloop
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
-from mandat.enforcement.gateway.run import run_gateway
+from mandat.enforcement.gateway.run import Entrances, run_gateway
 from mandat.enforcement.replay_client import ReplayClient
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 from mandat.enforcement.usage import UsageSender
@@ -23,22 +23,25 @@ from mandat.server.config import Config, UpstreamConfig, load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
 from mandat.server.problems import Problem
+from mandat.server.sockets import Listeners, inherited_listeners
+from mandat.server.tls import TlsIdentity, follow_files
 from mandat.storage.faults import StorageFault
 from mandat.storage.grant_reader import SqliteGrantSource
 from mandat.storage.keys import NodeKeys, load_node_keys
 from mandat.web.routes import open_routes
 
 
-async def serve(config: Config, layout: Layout, *, listener: socket.socket, generation: int, ready_fd: int) -> None:
+async def serve(config: Config, layout: Layout, *, listeners: Listeners, generation: int, ready_fd: int) -> None:
     """Serves until SIGTERM.
 
     Raises:
-        Problem: keys or databases cannot be used.
+        Problem: keys, databases or the TLS files cannot be used.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    tls = None if layout.tls is None else TlsIdentity(layout.tls)
     try:
         keys = load_node_keys(layout.keys)
         source = SqliteGrantSource(layout.data, keys, most_grants=config.limits.cached_grants)
@@ -49,10 +52,12 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
     access_log = AccessLog(_log_writer(config, layout))
     replay = ReplayClient(str(layout.replay_socket))
     beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
+    if tls is not None:
+        beside.append(loop.create_task(follow_files(tls)))
     loop.call_soon(say_ready, ready_fd)
     await run_gateway(
         settings,
-        listener,
+        Entrances(listeners.plain, listeners.tls, None if tls is None else tls.context),
         source=source,
         replay=replay,
         usage=usage,
@@ -127,13 +132,12 @@ def main(arguments: list[str]) -> int:
     """A child's entry: options as `ChildSpec` gives them."""
     options = child_options(arguments)
     config_file, ready_fd = Path(str(options["config"])), int(str(options["ready_fd"]))
-    listener = socket.socket(fileno=int(str(options["listener_fd"])))
-    with contextlib.closing(listener):
+    with contextlib.closing(inherited_listeners(options)) as listeners:
         try:
             config = load_config(config_file)
             layout = layout_of(config, config_file)
             generation = int(str(options["generation"]))
-            uvloop.run(serve(config, layout, listener=listener, generation=generation, ready_fd=ready_fd))
+            uvloop.run(serve(config, layout, listeners=listeners, generation=generation, ready_fd=ready_fd))
         except Problem as problem:
             say_problem(ready_fd, problem.sentence)
             return 1

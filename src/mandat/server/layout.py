@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mandat.server.config import Config
+from mandat.server.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Layout:
     keys: Path
     run: Path
     access_log: Path | None
+    tls: TlsFiles | None = None
 
     def authority_socket(self, generation: int) -> Path:
         """Where the authority of this generation listens; a reload starts the next generation beside the old one."""
@@ -46,6 +48,7 @@ def layout_of(config: Config, config_file: Path) -> Layout:
         keys=base / config.keys,
         run=_short_enough(base / config.run),
         access_log=None if access in {"-", "off"} else base / access,
+        tls=TlsFiles(base / config.tls.certificate, base / config.tls.key) if config.tls.listen else None,
     )
 
 

@@ -1,9 +1,80 @@
-"""Unix sockets between the processes of a node."""
+"""Listening sockets: the public ones, which outlive reloads, and the private ones between the processes of a node."""
 
 import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from mandat.server.config import Config, split_address
+from mandat.server.problems import Problem
+
 BACKLOG = 1024
+PUBLIC_BACKLOG = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What the supervisor binds once and hands to every gateway: `plain` for HTTP, `tls` for HTTPS when configured."""
+
+    plain: socket.socket
+    tls: socket.socket | None
+
+    def close(self) -> None:
+        """Gives the ports back."""
+        self.plain.close()
+        if self.tls is not None:
+            self.tls.close()
+
+    def as_options(self) -> dict[str, object]:
+        """What a child is told, so that `inherited_listeners` finds them."""
+        return {"listener_fd": self.plain.fileno(), "tls_listener_fd": self.tls.fileno() if self.tls else None}
+
+    def fds(self) -> tuple[int, ...]:
+        """What a child inherits."""
+        return tuple(listener.fileno() for listener in (self.plain, self.tls) if listener is not None)
+
+
+def inherited_listeners(options: Mapping[str, object]) -> Listeners:
+    """For the child's side: the listeners that the supervisor handed down."""
+    tls_fd = options["tls_listener_fd"]
+    return Listeners(
+        plain=socket.socket(fileno=int(str(options["listener_fd"]))),
+        tls=None if tls_fd is None else socket.socket(fileno=int(str(tls_fd))),
+    )
+
+
+def listen_publicly(config: Config) -> Listeners:
+    """Binds what `listen` and `tls.listen` say.
+
+    Raises:
+        Problem: a port is taken or an address is not this machine's.
+    """
+    plain = _bind(config.listen, hint="(`listen`; a demo's --port)")
+    if not config.tls.listen:
+        return Listeners(plain, None)
+    try:
+        return Listeners(plain, _bind(config.tls.listen, hint="(`tls.listen`; a demo's --port)"))
+    except Problem:
+        plain.close()
+        raise
+
+
+def _bind(address: str, *, hint: str) -> socket.socket:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    # SO_REUSEADDR only lets a restart follow at once; SO_REUSEPORT would lose connections on reload (design.md 2).
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(PUBLIC_BACKLOG)
+    except OSError as fault:
+        listener.close()
+        raise Problem(
+            f"Cannot listen on {address} ({fault.strerror}); stop what uses it, or choose another port {hint}."
+        ) from None
+    listener.setblocking(False)
+    return listener
 
 
 def listen_privately(path: Path) -> socket.socket:

@@ -1,6 +1,6 @@
-"""The supervisor: binds the listener, keeps the replay memory, starts authority and gateways, restarts what dies.
+"""The supervisor: binds the listeners, keeps the replay memory, starts authority and gateways, restarts what dies.
 
-SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listener is
+SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listeners are
 inherited, so no connection is lost (design.md 2). SIGTERM and SIGINT end everything. Page work and judging happen in
 the children only.
 """
@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +23,8 @@ from mandat.server.layout import Layout, layout_of
 from mandat.server.locks import take_lock
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
+from mandat.server.sockets import Listeners, listen_publicly
+from mandat.server.tls import CHECK_SECONDS, TlsIdentity
 
 RESTART_FIRST_SECONDS = 0.1
 RESTART_LONGEST_SECONDS = 5.0
@@ -43,6 +44,7 @@ class Supervisor:
         self._generation = 0
         self._keepers: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._stopping = asyncio.Event()
+        self._tls: TlsIdentity | None = None
 
     async def run(self, *, on_ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serves until SIGTERM or SIGINT.
@@ -53,32 +55,35 @@ class Supervisor:
         Raises:
             Problem: the start failed (taken port, locked data, unwritable folder, a child's own reason).
         """
+        self._tls = _tls_identity(self._layout)
         _prepare_folders(self._layout)
         lock = _lock_data(self._layout)
-        listener = _bind(self._config)
+        listeners = listen_publicly(self._config)
         memory = ReplayMemory(
             window_seconds=self._config.limits.timestamp_window_seconds,
             started=clock(),
             started_monotonic=asyncio.get_running_loop().time(),
         )
         replay = await serve_replay(self._layout.replay_socket, memory)
+        certificates = asyncio.get_running_loop().create_task(self._report_certificates())
         try:
-            self._watch_signals(listener)
-            if await self._start_or_stop(listener):
+            self._watch_signals(listeners)
+            if await self._start_or_stop(listeners):
                 if on_ready is not None:
                     await on_ready()
                 log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
                 await self._stopping.wait()
         finally:
-            listener.close()
+            certificates.cancel()
+            listeners.close()
             await self._end(list(self._keepers))
             replay.close()
             lock.close()
 
-    async def _start_or_stop(self, listener: socket.socket) -> bool:
+    async def _start_or_stop(self, listeners: Listeners) -> bool:
         """Starts everything at once. False when it was told to stop meanwhile; the first Problem ends the others."""
         work = asyncio.gather(
-            self._start_generation(listener), *(self._keep(spec, generation=0) for spec in self._extra)
+            self._start_generation(listeners), *(self._keep(spec, generation=0) for spec in self._extra)
         )
         stopped = asyncio.ensure_future(self._stopping.wait())
         either: set[asyncio.Future[Any]] = {work, stopped}
@@ -91,42 +96,51 @@ class Supervisor:
         await work
         return True
 
-    def _watch_signals(self, listener: socket.socket) -> None:
+    async def _report_certificates(self) -> None:
+        """Logs what the gateways do by themselves when the TLS files change (mandat.server.tls)."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                if self._tls is not None and self._tls.refresh():
+                    log.info("new certificate, shown to new connections")
+            except Problem as problem:
+                log.error("new certificate refused, the running one stays", problem=problem.sentence)
+
+    def _watch_signals(self, listeners: Listeners) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         reloads: set[asyncio.Task[None]] = set()
 
         def reload() -> None:
-            task = loop.create_task(self._reload(listener))
+            task = loop.create_task(self._reload(listeners))
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
 
-    async def _reload(self, listener: socket.socket) -> None:
+    async def _reload(self, listeners: Listeners) -> None:
         try:
             config = load_config(self._config_file)
-            if (config.listen, config.storage, config.keys, config.run) != (
-                self._config.listen,
-                self._config.storage,
-                self._config.keys,
-                self._config.run,
-            ):
-                raise Problem("listen, storage, keys and run cannot change while running; restart for that.")
+            if _fixed_values(config) != _fixed_values(self._config):
+                raise Problem(
+                    "listen, tls.listen, storage, keys and run cannot change while running; restart for that."
+                )
+            tls = _tls_identity(layout_of(config, self._config_file))
             old = [task for task, (_, generation) in self._keepers.items() if generation]
             previous, self._config = self._config, config
             try:
-                await self._start_generation(listener)
+                await self._start_generation(listeners)
             except Problem:
                 self._config = previous
                 raise
+            self._tls = tls
             await self._end(old)
             log.info("reloaded", generation=self._generation)
         except Problem as problem:
             log.error("reload refused, the running configuration stays", problem=problem.sentence)
 
-    async def _start_generation(self, listener: socket.socket) -> None:
+    async def _start_generation(self, listeners: Listeners) -> None:
         self._generation += 1
         generation = self._generation
         common: dict[str, object] = {"config": str(self._config_file), "generation": generation}
@@ -136,8 +150,8 @@ class Supervisor:
                 ChildSpec(
                     f"gateway-{number}",
                     "mandat.server.gateway_process",
-                    {**common, "listener_fd": listener.fileno(), "worker": number},
-                    (listener.fileno(),),
+                    {**common, **listeners.as_options(), "worker": number},
+                    listeners.fds(),
                 ),
                 generation=generation,
             )
@@ -198,6 +212,15 @@ def worker_count(config: Config) -> int:
     return config.workers
 
 
+def _fixed_values(config: Config) -> tuple[str, ...]:
+    """What a reload cannot change: others hold on to it."""
+    return config.listen, config.tls.listen, config.storage, config.keys, config.run
+
+
+def _tls_identity(layout: Layout) -> TlsIdentity | None:
+    return None if layout.tls is None else TlsIdentity(layout.tls)
+
+
 def _prepare_folders(layout: Layout) -> None:
     for folder in (layout.data, layout.keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
         try:
@@ -221,27 +244,6 @@ def _lock_data(layout: Layout) -> IO[str]:
             f"Another supervisor serves the data in {layout.data}; stop it first, or use another `storage` folder."
         )
     return lock
-
-
-def _bind(config: Config) -> socket.socket:
-    host, port = config.listen_address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    # SO_REUSEADDR only lets a restart follow at once; SO_REUSEPORT would lose connections on reload (design.md 2).
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Inherited by what is accepted: an answer in two writes must not wait for the peer's delayed acknowledgement.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(4096)
-    except OSError as fault:
-        listener.close()
-        raise Problem(
-            f"Cannot listen on {config.listen} ({fault.strerror}); stop what uses it, "
-            "or choose another port (`listen`; a demo's --port)."
-        ) from None
-    listener.setblocking(False)
-    return listener
 
 
 async def serve_until_stopped(

@@ -8,7 +8,7 @@ import asyncio
 import copy
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mandat.core.decision import Policy
@@ -24,6 +24,10 @@ from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.settings import GatewaySettings
 
 SWEEP_SECONDS = 0.25
+
+TLS_ARRIVAL_SECONDS = 1.0
+"""How long before a stop a TLS connection may have come and still get its first answer: the handshake and the request
+take three round trips, and during a reload nobody else could give that answer."""
 
 TLS_GOODBYE_SECONDS = 1.0
 """How long a closing connection waits for the other end's close_notify, which many clients never send."""
@@ -82,40 +86,48 @@ async def run_gateway(
     )
     door.time.now = loop.time()
     sweeper = loop.create_task(_sweep(door))
-    doors = [door, _behind_tls(door)]
-    servers = await _accept(entrances, doors)
+    servers = [await loop.create_server(lambda: ClientConnection(door), sock=entrances.plain)]
+    tls = _TlsArrivals(door)
+    if entrances.tls is not None and entrances.context is not None:
+        servers.append(await tls.accept(entrances.tls, entrances.context))
     try:
         await stop.wait()
     finally:
         for server in servers:
             server.close()
-        await _drain(doors)
+        await tls.wait_for_the_last()
+        await _drain(door, tls.door)
         sweeper.cancel()
         door.close_pools()
 
 
-async def _accept(entrances: Entrances, doors: Sequence[Door]) -> list[asyncio.Server]:
-    """Begin to accept; `doors` are those for plain and for TLS connections."""
-    loop = asyncio.get_running_loop()
-    door, tls_door = doors
-    servers = [await loop.create_server(lambda: ClientConnection(door), sock=entrances.plain)]
-    if entrances.tls is not None:
-        tls = await loop.create_server(
-            lambda: ClientConnection(tls_door),
-            sock=entrances.tls,
-            ssl=entrances.context,
-            ssl_handshake_timeout=door.limits.head_seconds,
+class _TlsArrivals:
+    """Connections that begin with a handshake. Their `door` shares all but the desk, which knows their scheme."""
+
+    def __init__(self, door: Door) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._last = -TLS_ARRIVAL_SECONDS
+        self.door = copy.copy(door)
+        self.door.desk = CallerDesk(door.settings.public_urls, door.settings.trusted_proxies, scheme="https")
+
+    async def accept(self, listener: socket.socket, context: ssl.SSLContext) -> asyncio.Server:
+        """Begin to accept."""
+        return await self._loop.create_server(
+            self._welcome,
+            sock=listener,
+            ssl=context,
+            ssl_handshake_timeout=self.door.limits.head_seconds,
             ssl_shutdown_timeout=TLS_GOODBYE_SECONDS,
         )
-        servers.append(tls)
-    return servers
 
+    def _welcome(self) -> ClientConnection:
+        """Called before the handshake; the door hears of the connection only after it."""
+        self._last = self._loop.time()
+        return ClientConnection(self.door)
 
-def _behind_tls(door: Door) -> Door:
-    """The same door for callers who come by https: they share everything but the desk that knows their scheme."""
-    twin = copy.copy(door)
-    twin.desk = CallerDesk(door.settings.public_urls, door.settings.trusted_proxies, scheme="https")
-    return twin
+    async def wait_for_the_last(self) -> None:
+        """Once nothing is accepted any more: give those their time who came just before."""
+        await asyncio.sleep(max(0.0, self._last + TLS_ARRIVAL_SECONDS - self._loop.time()))
 
 
 async def _sweep(door: Door) -> None:
@@ -125,12 +137,10 @@ async def _sweep(door: Door) -> None:
         await asyncio.sleep(SWEEP_SECONDS)
 
 
-async def _drain(doors: Sequence[Door]) -> None:
+async def _drain(door: Door, tls_door: Door) -> None:
     """Idle connections and event streams end at once; running exchanges get `stop_seconds`, then they are cut."""
     loop = asyncio.get_running_loop()
-    for each in doors:
-        each.is_stopping = True
-    door = doors[0]
+    door.is_stopping = tls_door.is_stopping = True
     for connection in list(door.connections):
         if connection.is_idle:
             connection.close()
