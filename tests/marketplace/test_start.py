@@ -145,6 +145,12 @@ def test_beyond_this_machine_a_setup_code_is_made(settings: MarketplaceSettings)
     assert opened.site.setup_code is not None and len(opened.site.setup_code) == 16
 
 
+def test_a_setup_code_can_be_wished_for(settings: MarketplaceSettings) -> None:
+    opened = start(replace(settings, new_setup_code=True))
+    opened.close()
+    assert opened.site.setup_code is not None
+
+
 def test_repeating_writes_is_for_providers_that_know_idempotency_keys(settings: MarketplaceSettings) -> None:
     assert settings.may_repeat()
     assert not replace(settings, endpoint="ovh-eu").may_repeat()

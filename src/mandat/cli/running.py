@@ -89,6 +89,7 @@ def marketplace(
     data: Path = Path("mandat-marketplace"),
     port: int = 8701,
     public_url: str | None = None,
+    setup_code: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Run the reference marketplace against any endpoint.
 
@@ -102,13 +103,15 @@ def marketplace(
         Where it listens on 127.0.0.1.
     public_url
         How browsers reach it; http://localhost:PORT when not given.
+    setup_code
+        Print a code that the first-run page then asks for: the way to give it other application keys.
     """
     from mandat.server import program
 
     endpoint = endpoint or os.environ.get("OVH_ENDPOINT")
     if not endpoint:
         raise UsageFault("Which API does the marketplace work with? Give --endpoint, or set OVH_ENDPOINT.")
-    return program.run_marketplace(data, _port("port", port), endpoint, public_url)
+    return program.run_marketplace(data, _port("port", port), endpoint, public_url, new_setup_code=setup_code)
 
 
 def init(config: Path = Path("mandat.toml")) -> int:

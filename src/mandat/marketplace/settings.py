@@ -20,7 +20,9 @@ class MarketplaceSettings:
         host, port: where it listens.
         public_url: scheme, host and port under which browsers reach it, no path. None: http://localhost:PORT.
         setup_code: what the developer has to type before pasting keys. None: none is needed while it listens on
-            loopback and has no keys yet; a new one is printed when it listens beyond.
+            loopback and has no keys yet.
+        new_setup_code: make a setup code at this start and print it, as happens anyway when it listens beyond loopback.
+            The way to replace keys.
         dns_server: "HOST:PORT" of the name server to put into `dig` lines; None leaves it to the resolver.
         rights_url: the provider's page where customers take rights back; None: it is described in words only.
         repeats_safely: the provider honours `Idempotency-Key`. None: yes, unless it is one of OVHcloud's own.
@@ -33,6 +35,7 @@ class MarketplaceSettings:
     port: int = 8701
     public_url: str | None = None
     setup_code: str | None = None
+    new_setup_code: bool = False
     dns_server: str | None = None
     rights_url: str | None = None
     repeats_safely: bool | None = None

@@ -167,7 +167,7 @@ def _keys_of(registrations: Registrations) -> Callable[[], tuple[str, str] | Non
 
 
 def _setup_code(settings: MarketplaceSettings, entropy: Callable[[int], bytes]) -> str | None:
-    """The configured one; a new one where others than this machine could be the first to come."""
-    if settings.setup_code is not None or settings.on_loopback:
+    """The configured one; a new one where it is wished, or where others than this machine could come first."""
+    if settings.setup_code is not None or (settings.on_loopback and not settings.new_setup_code):
         return settings.setup_code
     return base64.b32encode(entropy(10)).decode("ascii").lower()

@@ -21,6 +21,7 @@ def run(
     public_url: str | None,
     dns_server: str | None = None,
     rights_url: str | None = None,
+    new_setup_code: bool = False,
     on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Serves until SIGTERM or SIGINT.
@@ -35,6 +36,7 @@ def run(
         public_url=public_url,
         dns_server=dns_server,
         rights_url=rights_url,
+        new_setup_code=new_setup_code,
     )
     try:
         run_program(settings, on_ready=on_ready, clock=clock, entropy=entropy)

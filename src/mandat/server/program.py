@@ -60,12 +60,12 @@ def run_sandbox(folder: Path, port: int, dns_port: int | None, issuer: str, jwks
     return run(folder=folder, port=port, dns_port=dns_port, issuer=issuer, jwks_url=jwks_url, audience=audience)
 
 
-def run_marketplace(folder: Path, port: int, endpoint: str, public_url: str | None) -> int:
+def run_marketplace(folder: Path, port: int, endpoint: str, public_url: str | None, *, new_setup_code: bool) -> int:
     """`mandat marketplace`: the reference marketplace, against any endpoint."""
     from mandat.server.marketplace_process import run
 
     configure_logs("info")
-    return run(folder=folder, port=port, endpoint=endpoint, public_url=public_url)
+    return run(folder=folder, port=port, endpoint=endpoint, public_url=public_url, new_setup_code=new_setup_code)
 
 
 def write_config(path: Path) -> None:

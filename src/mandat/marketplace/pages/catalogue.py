@@ -110,11 +110,18 @@ def _form(page: Page, stack: Stack, *, typed: dict[str, str], problems: dict[str
         stack=stack,
         typed=typed,
         errors=errors,
+        summary=[(name, _with_title(stack, name, problem)) for name, problem in errors],
         open_optional=optional_shown,
         words=[resolve_text(step.words, as_scope(_examples(stack))) for step in stack.install],
         examples=_examples(stack),
         current="/stacks",
     )
+
+
+def _with_title(stack: Stack, name: str | None, problem: str) -> str:
+    """A problem as the list above the form says it, where it does not stand beside its field."""
+    titles = {field.name: field.title for field in stack.inputs.fields}
+    return f"{titles[name]}: {problem}" if name in titles else problem
 
 
 def _preview(
