@@ -13,7 +13,7 @@ from mandat.core.decision import CallHead, Deny, NeedGrant, NeedJsonCheck, Permi
 from mandat.protocol.keys import key_hash
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonFault
-from support.deciding import BASE_URL, NOW, World, application, grant, signed_head, signed_headers
+from support.deciding import APPLICATION_SECRET, BASE_URL, NOW, World, application, grant, signed_head, signed_headers
 from vectors import cases
 
 DOCUMENT = json.loads((Path(__file__).parent.parent / "vectors" / "decisions.json").read_text("utf-8"))
@@ -161,3 +161,31 @@ def test_no_signed_body_makes_it_raise(body, address):
     world = World(grant=grant("POST /*"), body=body)
     decision = world.judge(signed_head("POST", "/1.0/x", body, address=address))
     assert isinstance(decision, Permit) or decision.reason is Reason.MALFORMED_BODY
+
+
+class TestTwoSecrets:
+    """The old and the new secret of an application that replaces one by the other."""
+
+    @staticmethod
+    def judged_with(secret: str, *, now: float = NOW, **changes: object) -> object:
+        world = World(
+            application=application(
+                secrets=(b"old secret of the application 01", APPLICATION_SECRET.encode()), secret_ids=(3, 4), **changes
+            ),
+            grant=grant("GET /me"),
+        )
+        headers = signed_headers("GET", "/1.0/me", secret=secret)
+        return world.judge(CallHead(b"GET", b"/1.0/me", headers, "192.0.2.7", (BASE_URL.encode(),)), now=now)
+
+    @pytest.mark.parametrize(("secret", "id_"), [("old secret of the application 01", 3), (APPLICATION_SECRET, 4)])
+    def test_either_signs_and_the_permit_names_it(self, secret: str, id_: int) -> None:
+        assert self.judged_with(secret).secret_id == id_
+
+    def test_an_ended_one_signs_no_longer_and_the_other_one_does(self) -> None:
+        ends = {"secret_ends": (NOW, None)}
+        assert self.judged_with("old secret of the application 01", **ends).reason is Reason.INVALID_SIGNATURE
+        assert self.judged_with(APPLICATION_SECRET, **ends).secret_id == 4
+
+    def test_one_that_will_end_signs_until_then(self) -> None:
+        ends = {"secret_ends": (NOW + 1, None)}
+        assert self.judged_with("old secret of the application 01", **ends).secret_id == 3

@@ -13,18 +13,24 @@ from mandat.authority.interfaces import (
     AlreadyAnswered,
     ApplicationGone,
     LoginTaken,
+    PersonalKeyAudit,
     RequestLimits,
     StorageUnavailable,
     TooManyRequests,
+    TooManySecrets,
 )
 from mandat.authority.values import (
     Application,
+    ApplicationSecret,
     ApplicationStatus,
     AuditEntry,
     Credential,
     LastUse,
+    NewApplication,
+    NewCredential,
     PermissionRequest,
     Role,
+    SecretUse,
     Session,
     User,
 )
@@ -144,17 +150,30 @@ class MemoryApplications:
         self._credentials = credentials
         self.rows: dict[int, Application] = {}
         self.secrets: dict[int, str] = {}
+        self.secret_rows: dict[int, ApplicationSecret] = {}
         self._last_id = 0
 
     async def add_application(
         self, *, key: str, secret: str, name: str, description: str, owner: str, at: int, audit: AuditEntry
     ) -> Application:
         await self._health.pass_through("add_application")
+        return self.insert(NewApplication(key, secret, name, description, owner), at=at, audit=audit)
+
+    def insert(self, new: NewApplication, *, at: int, audit: AuditEntry) -> Application:
+        """At once, as part of a change."""
         self._last_id += 1
         made = Application(
-            self._last_id, key, name, description, owner, ApplicationStatus.ACTIVE, strict=False, created=at
+            self._last_id,
+            new.key,
+            new.name,
+            new.description,
+            new.owner,
+            ApplicationStatus.ACTIVE,
+            strict=False,
+            created=at,
         )
-        self.rows[made.id], self.secrets[made.id] = made, secret
+        self.rows[made.id], self.secrets[made.id] = made, new.secret
+        self.keep_secret(made.id, at=at)
         self._audit.append(audit)
         return made
 
@@ -187,6 +206,60 @@ class MemoryApplications:
         self._credentials.revoke_application(application_id)
         self._audit.append(audit)
         return True
+
+    def keep_secret(self, application_id: int, *, at: int) -> ApplicationSecret:
+        """At once, as part of another change."""
+        made = ApplicationSecret(max(self.secret_rows, default=0) + 1, application_id, at, ends=None)
+        self.secret_rows[made.id] = made
+        return made
+
+
+class MemorySecrets:
+    """`SecretStore`."""
+
+    def __init__(self, health: Health, audit: list[AuditEntry], applications: MemoryApplications) -> None:
+        self._health = health
+        self._audit = audit
+        self._applications = applications
+
+    async def list_secrets(self, application_id: int) -> list[ApplicationSecret]:
+        await self._health.pass_through("list_secrets")
+        if application_id not in self._applications.rows:
+            return []
+        return [row for row in self._applications.secret_rows.values() if row.application_id == application_id]
+
+    async def add_secret(
+        self, application_id: int, secret: str, *, most: int, at: int, audit: AuditEntry
+    ) -> ApplicationSecret | TooManySecrets | None:
+        usable = [row for row in await self.list_secrets(application_id) if row.ends is None or row.ends > at]
+        if application_id not in self._applications.rows:
+            return None
+        if len(usable) >= most:
+            return TooManySecrets()
+        self._audit.append(audit)
+        return self._applications.keep_secret(application_id, at=at)
+
+    async def end_secret(
+        self, application_id: int, secret_id: int, *, ends: int, at: int, audit: AuditEntry
+    ) -> ApplicationSecret | None:
+        stored = {row.id: row for row in await self.list_secrets(application_id)}
+        lasting = [row for row in stored.values() if row.ends is None and row.id != secret_id]
+        if secret_id not in stored or not lasting:
+            return None
+        ended = replace(stored[secret_id], ends=ends)
+        self._applications.secret_rows[secret_id] = ended
+        if ends <= at:
+            del self._applications.secret_rows[secret_id]
+        self._audit.append(audit)
+        return ended
+
+    async def remove_ended_secrets(self, *, at: int) -> int:
+        await self._health.pass_through("remove_ended_secrets")
+        rows = self._applications.secret_rows
+        ended = [row.id for row in rows.values() if row.ends is not None and row.ends <= at]
+        for secret_id in ended:
+            del rows[secret_id]
+        return len(ended)
 
 
 class MemoryRequests:
@@ -293,6 +366,26 @@ class MemoryCredentials:
         self._audit.append(audit)
         return made
 
+    def insert(self, new: NewCredential, application_id: int, *, at: int, audit: AuditEntry) -> Credential:
+        """At once, as part of a change."""
+        made = Credential(
+            id=len(self.rows) + 1,
+            application_id=application_id,
+            account=new.account,
+            user_id=new.user_id,
+            consumer_key_hash=new.consumer_key_hash,
+            request_token_hash=new.request_token_hash,
+            state=CredentialState.VALIDATED,
+            suspended=False,
+            rules=new.rules,
+            allowed_networks=new.allowed_networks,
+            created=at,
+            expires=new.expires,
+        )
+        self.rows[made.id] = made
+        self._audit.append(audit)
+        return made
+
     async def find_credential(self, credential_id: int) -> Credential | None:
         await self._health.pass_through("find_credential")
         return self.rows.get(credential_id)
@@ -346,16 +439,37 @@ class MemoryCredentials:
         return next((row for row in self.rows.values() if row.request_token_hash == request_token_hash), None)
 
 
+class MemoryPersonalKeys:
+    """`PersonalKeyStore`: both records at once, over the two stores."""
+
+    def __init__(self, health: Health, applications: MemoryApplications, credentials: MemoryCredentials) -> None:
+        self._health = health
+        self._applications = applications
+        self._credentials = credentials
+
+    async def add_personal_keys(
+        self, application: NewApplication, credential: NewCredential, *, at: int, audit: PersonalKeyAudit
+    ) -> tuple[Application, Credential]:
+        await self._health.pass_through("add_personal_keys")
+        made = self._applications.insert(application, at=at, audit=audit.registered)
+        return made, self._credentials.insert(credential, made.id, at=at, audit=audit.confirmed)
+
+
 class MemoryUsage:
     """`UsageReader`; put into `rows` what the gateways would have reported."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
         self.rows: dict[int, LastUse] = {}
+        self.secret_rows: dict[int, SecretUse] = {}
 
     async def last_uses(self, credential_ids: Sequence[int]) -> dict[int, LastUse]:
         await self._health.pass_through("last_uses")
         return {id_: self.rows[id_] for id_ in credential_ids if id_ in self.rows}
+
+    async def last_secret_uses(self, secret_ids: Sequence[int]) -> dict[int, SecretUse]:
+        await self._health.pass_through("last_secret_uses")
+        return {id_: self.secret_rows[id_] for id_ in secret_ids if id_ in self.secret_rows}
 
 
 class MemoryLoginAttempts:
@@ -396,6 +510,8 @@ class MemoryStores:
         self.users = MemoryUsers(self.health, self.sessions)
         self.credentials = MemoryCredentials(self.health, self.audit)
         self.applications = MemoryApplications(self.health, self.audit, self.credentials)
+        self.secrets = MemorySecrets(self.health, self.audit, self.applications)
         self.requests = MemoryRequests(self.health)
+        self.personal_keys = MemoryPersonalKeys(self.health, self.applications, self.credentials)
         self.usage = MemoryUsage(self.health)
         self.login_attempts = MemoryLoginAttempts(self.health)

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from mandat.authority.values import ApplicationStatus
-from mandat.storage.stores.audit import entry_hash
+from mandat.storage.stores.audit import commitment_of, entry_hash
 from support.storage import NOW, entry
 
 PENCIL = "DROP TRIGGER audit_no_update; DROP TRIGGER audit_no_delete; DROP TRIGGER audit_seals_no_delete"
@@ -66,9 +66,11 @@ async def test_an_edited_line_is_found_and_not_shown(installation, storage, told
 async def test_a_line_edited_together_with_its_hashes_is_found(installation, told):
     take_the_guards_off(installation)
     line = installation.read_named("grants", "SELECT * FROM audit WHERE id = 5")
-    forged = line | {"actor": "user:somebody else"}
-    change = "UPDATE audit SET actor = ?, hash = ? WHERE id = 5"
-    installation.alter("grants", change, forged["actor"], entry_hash(forged))
+    forged = line | {"actor": "user:somebody else", "salt": b"s" * 16}
+    forged["commitment"] = commitment_of(forged)
+    change = "UPDATE audit SET actor = ?, salt = ?, commitment = ?, hash = ? WHERE id = 5"
+    values = (forged["actor"], forged["salt"], forged["commitment"], entry_hash(forged))
+    installation.alter("grants", change, *values)
     assert any("audit_seals" in finding.where for finding in installation.verify())
 
 

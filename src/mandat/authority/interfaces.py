@@ -13,12 +13,16 @@ from typing import Protocol
 
 from mandat.authority.values import (
     Application,
+    ApplicationSecret,
     ApplicationStatus,
     AuditEntry,
     Credential,
     LastUse,
+    NewApplication,
+    NewCredential,
     PermissionRequest,
     Role,
+    SecretUse,
     Session,
     User,
 )
@@ -132,6 +136,37 @@ class ApplicationStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TooManySecrets:
+    """The application has as many secrets as it may have."""
+
+
+class SecretStore(Protocol):
+    """The secrets of an application: several may sign at once, so that they can be replaced without a failed call."""
+
+    async def list_secrets(self, application_id: int) -> list[ApplicationSecret]:
+        """Those stored, oldest first; one whose end has passed is among them until it is removed."""
+
+    async def add_secret(
+        self, application_id: int, secret: str, *, most: int, at: int, audit: AuditEntry
+    ) -> ApplicationSecret | TooManySecrets | None:
+        """A further secret; those whose end has passed do not count towards `most`.
+
+        None when the application does not exist.
+        """
+
+    async def end_secret(
+        self, application_id: int, secret_id: int, *, ends: int, at: int, audit: AuditEntry
+    ) -> ApplicationSecret | None:
+        """Lets it sign until `ends`; removes it when that is not after `at`.
+
+        None, and nothing changes: there is no such secret, or no other one without an end would be left.
+        """
+
+    async def remove_ended_secrets(self, *, at: int) -> int:
+        """Forgets those whose end has passed; answers how many."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestLimits:
     """How many unanswered requests may wait at once: per (address, application), then per application."""
 
@@ -180,6 +215,14 @@ class AlreadyAnswered:
     credential: Credential
 
 
+@dataclass(frozen=True, slots=True)
+class PersonalKeyAudit:
+    """The two lines of history for `PersonalKeyStore`."""
+
+    registered: AuditEntry
+    confirmed: AuditEntry
+
+
 class CredentialStore(Protocol):
     """Answered delegations. One winner: the consumer key hash is unique, state changes are conditional updates."""
 
@@ -222,6 +265,15 @@ class CredentialStore(Protocol):
     ) -> bool: ...
 
 
+class PersonalKeyStore(Protocol):
+    """An application and a delegation to it that come into being together, or not at all."""
+
+    async def add_personal_keys(
+        self, application: NewApplication, credential: NewCredential, *, at: int, audit: PersonalKeyAudit
+    ) -> tuple[Application, Credential]:
+        """Writes both, their lines of history and their entries in the change log in one transaction."""
+
+
 class ApplicationGone(StorageUnavailable):
     """The application was deleted while the answer was on its way."""
 
@@ -231,6 +283,9 @@ class UsageReader(Protocol):
 
     async def last_uses(self, credential_ids: Sequence[int]) -> dict[int, LastUse]:
         """Only those that were used have an entry."""
+
+    async def last_secret_uses(self, secret_ids: Sequence[int]) -> dict[int, SecretUse]:
+        """Only those that signed a permitted call have an entry."""
 
 
 class AuditReader(Protocol):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from mandat.authority.application_secrets import ApplicationSecrets
 from mandat.authority.applications import Applications
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.consent import Consent
@@ -14,13 +15,16 @@ from mandat.authority.interfaces import (
     Entropy,
     LoginAttempts,
     Passwords,
+    PersonalKeyStore,
     RequestStore,
+    SecretStore,
     SessionStore,
     UsageReader,
     UserStore,
 )
 from mandat.authority.login import Login, LoginPolicy
 from mandat.authority.permission import PermissionDesk, RequestPolicy
+from mandat.authority.personal_keys import PersonalKeys
 from mandat.authority.registration import Registration
 
 
@@ -34,9 +38,13 @@ class Stores(Protocol):
     @property
     def applications(self) -> ApplicationStore: ...
     @property
+    def secrets(self) -> SecretStore: ...
+    @property
     def requests(self) -> RequestStore: ...
     @property
     def credentials(self) -> CredentialStore: ...
+    @property
+    def personal_keys(self) -> PersonalKeyStore: ...
     @property
     def usage(self) -> UsageReader: ...
     @property
@@ -51,8 +59,10 @@ class Authority:
     registration: Registration
     permission: PermissionDesk
     consent: Consent
+    personal_keys: PersonalKeys
     delegations: Delegations
     applications: Applications
+    application_secrets: ApplicationSecrets
     catalogue: Catalogue
     clock: Clock
     entropy: Entropy
@@ -68,8 +78,9 @@ class Authority:
         return await self.login.close_account(account)
 
     async def prune(self) -> None:
-        """Forgets what no longer counts: old sessions, failed logins, requests that expired long ago."""
+        """Forgets what no longer counts: old sessions, failed logins, requests that expired long ago, ended secrets."""
         await self.login.prune()
+        await self.application_secrets.prune()
         await self.permission.prune()
 
 
@@ -105,6 +116,13 @@ def make_authority(
             catalogue=catalogue,
             clock=clock,
         ),
+        personal_keys=PersonalKeys(
+            stores.applications,
+            stores.personal_keys,
+            catalogue=catalogue,
+            clock=clock,
+            entropy=entropy,
+        ),
         delegations=Delegations(
             stores.applications,
             stores.credentials,
@@ -113,6 +131,9 @@ def make_authority(
             clock=clock,
         ),
         applications=Applications(stores.applications, stores.credentials, clock=clock),
+        application_secrets=ApplicationSecrets(
+            stores.applications, stores.secrets, usage=stores.usage, clock=clock, entropy=entropy
+        ),
         catalogue=catalogue,
         clock=clock,
         entropy=entropy,

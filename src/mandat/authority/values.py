@@ -67,6 +67,27 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationSecret:
+    """One secret an application may sign with; the secret itself stays sealed. `ends` None: without an end."""
+
+    id: int
+    application_id: int
+    created: int
+    ends: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewApplication:
+    """An application about to be registered. `secret` is sealed by the store."""
+
+    key: str
+    secret: str
+    name: str
+    description: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class PermissionRequest:
     """A question that waits for a customer's answer. Keys are stored as hashes only.
 
@@ -105,11 +126,32 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class NewCredential:
+    """A delegation that its customer grants without having been asked. `expires` None means unlimited."""
+
+    account: str
+    user_id: int
+    consumer_key_hash: bytes
+    request_token_hash: bytes
+    rules: tuple[AccessRule, ...]
+    allowed_networks: tuple[Network, ...] | None
+    expires: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class LastUse:
     """When and from where a credential was last used, and how often in all."""
 
     at: int
     address: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecretUse:
+    """When an application secret signed last, and how often in all."""
+
+    at: int
     calls: int
 
 
@@ -120,6 +162,8 @@ class AuditEvent(StrEnum):
     APPLICATION_SUSPENDED = "application.suspended"
     APPLICATION_RESUMED = "application.resumed"
     APPLICATION_DELETED = "application.deleted"
+    APPLICATION_SECRET_ADDED = "application.secret_added"  # noqa: S105 - a word, not a password
+    APPLICATION_SECRET_ENDED = "application.secret_ended"  # noqa: S105
     CREDENTIAL_CONFIRMED = "credential.confirmed"
     CREDENTIAL_REFUSED = "credential.refused"
     CREDENTIAL_REVOKED = "credential.revoked"

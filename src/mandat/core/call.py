@@ -73,7 +73,8 @@ class Permit(NamedTuple):
     """The call may pass: it is authentic, its credential is valid, and `rule` covers it.
 
     Not checked yet: replay (for writes) and quota, which need memory. `rule` is None for the calls that need none.
-    Only `target.raw`, `method` and `body` may be forwarded: they are what was judged.
+    Only `target.raw`, `method` and `body` may be forwarded: they are what was judged. `secret_id` names the
+    application secret that signed; 0 when the source does not tell them apart.
     """
 
     application: KnownApplication
@@ -83,6 +84,7 @@ class Permit(NamedTuple):
     method: str
     body: bytes
     call: SignedCall
+    secret_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

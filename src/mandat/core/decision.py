@@ -117,14 +117,15 @@ def decide(head: CallHead, policy: Policy, now: float) -> Generator[Need, Supply
     body = yield NeedBody(policy.max_body_bytes)
     if not isinstance(body, bytes) or len(body) > policy.max_body_bytes:
         return _deny_body(body)
-    if not _is_authentic(head, call, application.secrets, body):
+    secret_id = _signing_secret(head, call, application, body, now)
+    if secret_id is None:
         return Deny(Reason.INVALID_SIGNATURE)
     if body:
         fault = yield from _check_body(body, encoded)
         if fault is not None:
             return fault
     rule = _judge_right(grant, method, target, head.address, policy, now)
-    return rule if isinstance(rule, Deny) else Permit(application, grant, rule, target, method, body, call)
+    return rule if isinstance(rule, Deny) else Permit(application, grant, rule, target, method, body, call, secret_id)
 
 
 def _read_head(head: CallHead, policy: Policy, now: float) -> _Claim | Deny:
@@ -198,9 +199,16 @@ def _deny_body(supply: Supply) -> Deny:
     return Deny(supply if isinstance(supply, Reason) else Reason.INTERNAL_ERROR)
 
 
-def _is_authentic(head: CallHead, call: SignedCall, secrets: Sequence[bytes], body: bytes) -> bool:
-    """Step 8."""
-    secret = matching_secret(
+def _signing_secret(
+    head: CallHead, call: SignedCall, application: KnownApplication, body: bytes, now: float
+) -> int | None:
+    """Step 8. The id of the secret that made the signature; None when none that may sign now did."""
+    secrets, ids = application.secrets, application.secret_ids
+    if application.secret_ends:
+        usable = [index for index, end in enumerate(application.secret_ends) if end is None or now < end]
+        secrets = tuple(secrets[index] for index in usable)
+        ids = tuple(ids[index] for index in usable)
+    index = matching_secret(
         call.signature,
         secrets=secrets,
         consumer_key=call.consumer_key,
@@ -210,7 +218,9 @@ def _is_authentic(head: CallHead, call: SignedCall, secrets: Sequence[bytes], bo
         body=body,
         timestamp=call.timestamp,
     )
-    return secret is not None
+    if index is None:
+        return None
+    return ids[index] if ids else 0
 
 
 def _check_body(body: bytes, encoded: bool) -> Generator[Need, Supply, Deny | None]:

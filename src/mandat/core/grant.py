@@ -19,6 +19,8 @@ class KnownApplication:
 
     `secrets` are the application secrets that may sign now, newest last, as ASCII bytes, already unsealed.
     `active` is False when the operator or the owner suspended it. `strict` takes away the replay grace (design.md 4).
+    `secret_ids` names the secrets in reports of use, in the same order. `secret_ends` says until when each may sign
+    (Unix seconds, None: without an end); empty when none has an end.
     """
 
     id: int
@@ -26,6 +28,8 @@ class KnownApplication:
     active: bool
     strict: bool
     secrets: tuple[bytes, ...]
+    secret_ids: tuple[int, ...] = ()
+    secret_ends: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mandat.core.grant import Grant
 
 _GRANT = b"mandat grant 1"
 _APPLICATION = b"mandat application 1"
+_APPLICATION_WITH_ENDS = b"mandat application 2"
 _ABSENT = b"\xff\xff\xff\xff"
 
 
@@ -51,13 +52,29 @@ def application_bytes(
     strict: bool,
     sealed_secrets: Sequence[bytes],
     version: int,
+    secret_ends: Sequence[int | None] = (),
 ) -> bytes:
     """The bytes to sign for an application's row.
 
-    Secrets enter in their sealed form; `owner` is the developer's account.
+    Args:
+        application_id: the row's id; the other fields are as in the row.
+        key: the application key.
+        name: what customers read.
+        description: what customers read.
+        owner: the developer's account.
+        status: as on the wire.
+        strict: takes away the replay grace.
+        sealed_secrets: secrets in their sealed form, oldest first.
+        version: how often the row was written, counted by storage.
+        secret_ends: when each secret ends (Unix seconds, None: never), in the same order. Where no secret has an end,
+            the bytes are those that were signed before secrets could end.
     """
+    ends = any(end is not None for end in secret_ends)
+    secrets = [_field(secret) for secret in sealed_secrets]
+    if ends:
+        secrets = [_joined(secret, _number(end)) for secret, end in zip(secrets, secret_ends, strict=True)]
     return _joined(
-        _field(_APPLICATION),
+        _field(_APPLICATION_WITH_ENDS if ends else _APPLICATION),
         _number(version),
         _number(application_id),
         _text(key),
@@ -66,7 +83,7 @@ def application_bytes(
         _text(owner),
         _text(status),
         _flag(strict),
-        _list([_field(secret) for secret in sealed_secrets]),
+        _list(secrets),
     )
 
 

@@ -79,7 +79,8 @@ class ReplayMemory(Protocol):
 class Use:
     """Permitted calls of one credential under one rule, from one address, since the last report.
 
-    `rule` is its text, "-" for calls that need none. `at` is Unix seconds.
+    `rule` is its text, "-" for calls that need none. `at` is Unix seconds. `secret_id` is the application secret that
+    signed them; 0 when that is not known.
     """
 
     credential_id: int
@@ -87,10 +88,11 @@ class Use:
     address: str
     calls: int
     at: int
+    secret_id: int = 0
 
 
 class UsageSink(Protocol):
     """Best effort: what could not be delivered is dropped, never waited for."""
 
-    def note(self, credential_id: int, rule: str, address: str, at: int) -> None:
+    def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """One permitted call. Must not block and must not raise."""

@@ -161,7 +161,8 @@ class EnforcementPoint:
     def _settle(self, head: CallHead, decision: Decision) -> Decision:
         if isinstance(decision, Permit):
             rule = RULE_FREE_USE if decision.rule is None else str(decision.rule)
-            self._usage.note(decision.grant.credential_id, rule, head.address, int(self._clock()))
+            at = int(self._clock())
+            self._usage.note(decision.grant.credential_id, rule, head.address, at, decision.secret_id)
         elif decision.reason in _AUTHENTICATION_FAILURES:
             self._failures.note(head.address)
         return decision

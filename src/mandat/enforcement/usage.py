@@ -13,7 +13,7 @@ from mandat.enforcement.interfaces import Use
 
 SEND_SECONDS: Final = 1.0
 MAX_KEYS: Final = 20_000
-"""Different (credential, rule, address) in one second; more are not counted."""
+"""Different (credential, rule, address, secret) in one second; more are not counted."""
 
 _DEADLINE_SECONDS: Final = 1.0
 
@@ -25,13 +25,13 @@ class UsageSender:
         self._path = path
         self._send_seconds = send_seconds
         self._max_keys = max_keys
-        self._calls: dict[tuple[int, str, str], int] = {}
+        self._calls: dict[tuple[int, str, str, int], int] = {}
         self._last: int = 0
         self._writer: asyncio.StreamWriter | None = None
 
-    def note(self, credential_id: int, rule: str, address: str, at: int) -> None:
+    def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """See `interfaces.UsageSink.note`."""
-        key = (credential_id, rule, address)
+        key = (credential_id, rule, address, secret_id)
         calls = self._calls.get(key)
         if calls is not None:
             self._calls[key] = calls + 1
@@ -55,7 +55,10 @@ class UsageSender:
         if not self._calls:
             return
         calls, self._calls = self._calls, {}
-        uses = [Use(*key, calls=number, at=self._last) for key, number in calls.items()]
+        uses = [
+            Use(credential_id, rule, address, calls=number, at=self._last, secret_id=secret_id)
+            for (credential_id, rule, address, secret_id), number in calls.items()
+        ]
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 if self._writer is None or self._writer.is_closing():

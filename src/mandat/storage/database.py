@@ -11,15 +11,19 @@ from pathlib import Path
 from mandat.storage.engine.files import GRANTS, REQUESTS, USAGE, connect_writer, has_databases
 from mandat.storage.engine.migration import check_migrated, migrate
 from mandat.storage.engine.readers import Readers
+from mandat.storage.engine.sqlite import SqliteReaders, SqliteWriter
 from mandat.storage.engine.writer import Writer
 from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
 from mandat.storage.keys import AuthorityKeys
 from mandat.storage.sealing import RowMac, RowSigner, RowVerifier, Sealer
+from mandat.storage.stores.application_rows import ApplicationRows
+from mandat.storage.stores.application_secrets import SqliteSecrets
 from mandat.storage.stores.applications import SqliteApplications
 from mandat.storage.stores.audit import AuditTrail, SqliteAudit
 from mandat.storage.stores.credential_rows import CredentialRows
 from mandat.storage.stores.credentials import SqliteCredentials
 from mandat.storage.stores.login_attempts import SqliteLoginAttempts
+from mandat.storage.stores.personal_keys import SqlitePersonalKeys
 from mandat.storage.stores.requests import SqliteRequests
 from mandat.storage.stores.sessions import SqliteSessions
 from mandat.storage.stores.users import SqliteUsers
@@ -38,8 +42,10 @@ class Storage:
     sessions: SqliteSessions
     login_attempts: SqliteLoginAttempts
     applications: SqliteApplications
+    secrets: SqliteSecrets
     requests: SqliteRequests
     credentials: SqliteCredentials
+    personal_keys: SqlitePersonalKeys
     audit: SqliteAudit
     usage: UsageStore
     _writers: tuple[Writer, ...]
@@ -73,32 +79,58 @@ def open_storage(
     check_migrated(folder)
     grants, requests, usage = (file.within(folder) for file in (GRANTS, REQUESTS, USAGE))
     _bind_keys(grants, keys)
-    mac, signer = RowMac(keys.mac_key), RowSigner(keys.signing_key)
-    trail, rows = AuditTrail(signer, clock), CredentialRows(mac, signer)
-    grant_writer = Writer(grants, synchronous=GRANTS.synchronous, before_commit=trail.seal)
-    request_writer = Writer(requests, synchronous=REQUESTS.synchronous)
-    usage_writer = Writer(usage, synchronous=USAGE.synchronous)
-    grant_readers, request_readers, usage_readers = Readers(grants), Readers(requests), Readers(usage)
-    return Storage(
-        users=SqliteUsers(request_writer, request_readers, mac=mac),
-        sessions=SqliteSessions(request_writer, request_readers, mac=mac),
-        login_attempts=SqliteLoginAttempts(request_writer, request_readers),
-        applications=SqliteApplications(
-            grant_writer,
-            grant_readers,
-            mac=mac,
-            signer=signer,
-            verifier=RowVerifier(keys.public_key),
-            sealer=Sealer(keys.sealing_keys, entropy),
-            trail=trail,
-            credential_rows=rows,
+    trail = AuditTrail(RowSigner(keys.signing_key), clock, entropy)
+    return assemble(
+        keys,
+        trail,
+        entropy,
+        grants=Access(
+            SqliteWriter(grants, synchronous=GRANTS.synchronous, before_commit=trail.seal), SqliteReaders(grants)
         ),
-        requests=SqliteRequests(request_writer, request_readers, mac=mac),
-        credentials=SqliteCredentials(grant_writer, grant_readers, rows=rows, trail=trail),
-        audit=SqliteAudit(grant_readers),
-        usage=UsageStore(usage_writer, usage_readers),
-        _writers=(grant_writer, request_writer, usage_writer),
-        _readers=(grant_readers, request_readers, usage_readers),
+        requests=Access(SqliteWriter(requests, synchronous=REQUESTS.synchronous), SqliteReaders(requests)),
+        usage=Access(SqliteWriter(usage, synchronous=USAGE.synchronous), SqliteReaders(usage)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the stores of one kind change and read their tables."""
+
+    writer: Writer
+    readers: Readers
+
+
+def assemble(
+    keys: AuthorityKeys,
+    trail: AuditTrail,
+    entropy: Callable[[int], bytes],
+    *,
+    grants: Access,
+    requests: Access,
+    usage: Access,
+) -> Storage:
+    """The stores over the given access, whatever database is behind it. `grants` seals `trail` before its commits."""
+    mac, signer = RowMac(keys.mac_key), RowSigner(keys.signing_key)
+    rows = CredentialRows(mac, signer)
+    application_rows = ApplicationRows(mac, signer, RowVerifier(keys.public_key))
+    sealer = Sealer(keys.sealing_keys, entropy)
+    applications = SqliteApplications(
+        grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail, credential_rows=rows
+    )
+    credentials = SqliteCredentials(grants.writer, grants.readers, rows=rows, trail=trail)
+    return Storage(
+        users=SqliteUsers(requests.writer, requests.readers, mac=mac),
+        sessions=SqliteSessions(requests.writer, requests.readers, mac=mac),
+        login_attempts=SqliteLoginAttempts(requests.writer, requests.readers),
+        applications=applications,
+        secrets=SqliteSecrets(grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail),
+        requests=SqliteRequests(requests.writer, requests.readers, mac=mac),
+        credentials=credentials,
+        personal_keys=SqlitePersonalKeys(grants.writer, applications=applications, credentials=credentials),
+        audit=SqliteAudit(grants.readers),
+        usage=UsageStore(usage.writer, usage.readers),
+        _writers=(grants.writer, requests.writer, usage.writer),
+        _readers=(grants.readers, requests.readers, usage.readers),
     )
 
 

@@ -33,11 +33,12 @@ _PENDING = (
     " FROM permission_requests WHERE consumer_key_hash = ?"
 )
 _APPLICATION = "SELECT id, name, description, owner, status, strict, version, signature FROM applications WHERE key = ?"
-_SECRETS = "SELECT key_id, sealed FROM application_secrets WHERE application_id = ? ORDER BY id"
+_SECRETS = "SELECT id, key_id, sealed, ends FROM application_secrets WHERE application_id = ? ORDER BY id"
 _CHANGES = "SELECT sequence, consumer_key_hash, application_key FROM grant_changes WHERE sequence > ? ORDER BY sequence"
 _LAST_CHANGE = "SELECT max(sequence) FROM grant_changes"
 
 _GRANT_TYPES = (int, int, str, str, int, str, (str, type(None)), int, (int, type(None)), int, bytes)
+_SECRET_TYPES = (int, str, bytes, (int, type(None)))
 _APPLICATION_TYPES = (int, str, str, str, str, int, int, bytes)
 
 
@@ -101,13 +102,15 @@ class GrantLoader:
         return self._verified_application(key, rows[0], secrets) if rows else None
 
     def _verified_application(
-        self, key: str, row: tuple[object, ...], secrets: list[tuple[object, object]]
+        self, key: str, row: tuple[object, ...], secrets: list[tuple[object, ...]]
     ) -> KnownApplication:
         try:
             application_id, name, description, owner, status, strict, version, signature = _typed(
                 row, _APPLICATION_TYPES
             )
-            sealed = [SealedSecret(*_typed(secret, (str, bytes))) for secret in secrets]
+            rows = [_typed(secret, _SECRET_TYPES) for secret in secrets]
+            sealed = [SealedSecret(key_id, content) for _, key_id, content, _ in rows]
+            ends = tuple(end for *_, end in rows)
             message = application_bytes(
                 application_id=application_id,
                 key=key,
@@ -118,6 +121,7 @@ class GrantLoader:
                 strict=bool(strict),
                 sealed_secrets=[secret.sealed for secret in sealed],
                 version=version,
+                secret_ends=ends,
             )
         except (DamagedRow, ValueError) as fault:
             raise SourceUnavailable("an application's row is damaged") from fault
@@ -126,7 +130,13 @@ class GrantLoader:
         if len(unsealed) != len(sealed) or not self._verifier.check(signature, message):
             raise SourceUnavailable(f"application {application_id} is not as the authority wrote it")
         return KnownApplication(
-            id=application_id, key=key, active=status in _USABLE, strict=bool(strict), secrets=unsealed
+            id=application_id,
+            key=key,
+            active=status in _USABLE,
+            strict=bool(strict),
+            secrets=unsealed,
+            secret_ids=tuple(secret_id for secret_id, *_ in rows),
+            secret_ends=ends if any(end is not None for end in ends) else (),
         )
 
     def load_grant(self, consumer_key_hash: bytes) -> Grant | None:

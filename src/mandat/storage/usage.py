@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, case, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, case, select
 
-from mandat.authority.values import LastUse
+from mandat.authority.values import LastUse, SecretUse
 from mandat.enforcement.interfaces import Use
 from mandat.storage.engine.readers import Readers
-from mandat.storage.engine.tables import credential_uses, rule_uses
+from mandat.storage.engine.tables import credential_uses, rule_uses, secret_uses
+from mandat.storage.engine.upsert import greatest, insert
 from mandat.storage.engine.writer import Writer
-from mandat.storage.rows import is_id, is_storable
+from mandat.storage.rows import LARGEST_ID, is_id, is_storable
 
 _ASKED_AT_ONCE = 500
 """SQLite allows 32,766 parameters in a statement; a list of this length is as fast as a longer one."""
@@ -50,10 +50,20 @@ class UsageStore:
 
         return await self._readers.run(query) if ids else {}
 
+    async def last_secret_uses(self, secret_ids: Sequence[int]) -> dict[int, SecretUse]:
+        """Only those that signed a permitted call have an entry. Answers for the first 500 asked for."""
+        ids = [secret_id for secret_id in secret_ids if is_id(secret_id)][:_ASKED_AT_ONCE]
+        query = select(secret_uses).where(secret_uses.c.secret_id.in_(ids))
+
+        def read(connection: Connection) -> dict[int, SecretUse]:
+            return {row.secret_id: SecretUse(at=row.last_at, calls=row.calls) for row in connection.execute(query)}
+
+        return await self._readers.run(read) if ids else {}
+
 
 def _is_countable(use: Use) -> bool:
-    numbers = is_id(use.credential_id) and 0 < use.calls <= _MOST_CALLS and is_id(use.at)
-    return numbers and is_storable(use.rule) and is_storable(use.address)
+    ids = is_id(use.credential_id) and 0 <= use.secret_id <= LARGEST_ID
+    return ids and 0 < use.calls <= _MOST_CALLS and is_id(use.at) and is_storable(use.rule) and is_storable(use.address)
 
 
 def _count(connection: Connection, uses: Sequence[Use]) -> None:
@@ -63,7 +73,7 @@ def _count(connection: Connection, uses: Sequence[Use]) -> None:
             index_elements=["credential_id"],
             set_={
                 "calls": credential_uses.c.calls + whole.excluded.calls,
-                "last_at": func.max(credential_uses.c.last_at, whole.excluded.last_at),
+                "last_at": greatest(credential_uses.c.last_at, whole.excluded.last_at),
                 "last_address": case(
                     (whole.excluded.last_at >= credential_uses.c.last_at, whole.excluded.last_address),
                     else_=credential_uses.c.last_address,
@@ -81,7 +91,7 @@ def _count(connection: Connection, uses: Sequence[Use]) -> None:
             index_elements=["credential_id", "rule"],
             set_={
                 "calls": rule_uses.c.calls + each.excluded.calls,
-                "last_at": func.max(rule_uses.c.last_at, each.excluded.last_at),
+                "last_at": greatest(rule_uses.c.last_at, each.excluded.last_at),
             },
         ),
         [
@@ -94,4 +104,21 @@ def _count(connection: Connection, uses: Sequence[Use]) -> None:
             }
             for use in uses
         ],
+    )
+    signed = [use for use in uses if use.secret_id]
+    if signed:
+        _count_secrets(connection, signed)
+
+
+def _count_secrets(connection: Connection, uses: Sequence[Use]) -> None:
+    secret = insert(secret_uses)
+    connection.execute(
+        secret.on_conflict_do_update(
+            index_elements=["secret_id"],
+            set_={
+                "calls": secret_uses.c.calls + secret.excluded.calls,
+                "last_at": greatest(secret_uses.c.last_at, secret.excluded.last_at),
+            },
+        ),
+        [{"secret_id": use.secret_id, "calls": use.calls, "last_at": use.at} for use in uses],
     )

@@ -21,7 +21,7 @@ from mandat.storage.engine.migration import check_migrated
 from mandat.storage.keys import AuthorityKeys
 from mandat.storage.rows import DamagedRow
 from mandat.storage.sealing import RowMac, RowVerifier, SealedSecret, Unsealer
-from mandat.storage.stores import applications, credential_rows, requests, sessions, users
+from mandat.storage.stores import application_rows, credential_rows, requests, sessions, users
 from mandat.storage.stores.audit import FIRST_HASH, GONE, fits_hash, seal_digest
 from mandat.storage.stores.guard import Row, RowGuard
 
@@ -49,7 +49,7 @@ def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
             findings += _guarded(connection, tables.sessions, sessions.row_guard(mac))
             findings += _guarded(connection, tables.permission_requests, requests.row_guard(mac))
         with _reading(GRANTS, folder) as connection:
-            findings += _guarded(connection, tables.applications, applications.row_guard(mac))
+            findings += _guarded(connection, tables.applications, application_rows.row_guard(mac))
             findings += _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
             findings += _signatures(connection, verifier, unsealer)
             findings += _history(connection)
@@ -84,12 +84,11 @@ def _guarded(connection: Connection, table: Table, guard: RowGuard) -> Iterator[
 
 def _signatures(connection: Connection, verifier: RowVerifier, unsealer: Unsealer) -> Iterator[Finding]:
     for row in connection.execute(select(tables.applications)).mappings():
-        of_application = tables.application_secrets.c.application_id == row["id"]
-        query = select(tables.application_secrets).where(of_application).order_by(tables.application_secrets.c.id)
-        secrets = [SealedSecret(secret["key_id"], secret["sealed"]) for secret in connection.execute(query).mappings()]
-        if any(unsealer.unseal(secret, application_id=row["id"]) is None for secret in secrets):
+        secrets = application_rows.secret_rows(connection, row["id"])
+        sealed = [SealedSecret(secret["key_id"], secret["sealed"]) for secret in secrets]
+        if any(unsealer.unseal(secret, application_id=row["id"]) is None for secret in sealed):
             yield Finding(_named("applications", row), "a sealed secret does not open")
-        if not _is_signed(verifier, row, partial(applications.signed_bytes, row, [one.sealed for one in secrets])):
+        if not _is_signed(verifier, row, partial(application_rows.signed_bytes, row, secrets)):
             yield Finding(_named("applications", row), "the authority's signature does not fit")
     for row in connection.execute(select(tables.credentials)).mappings():
         if not _is_signed(verifier, row, partial(credential_rows.signed_bytes, row)):

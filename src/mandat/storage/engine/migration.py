@@ -15,7 +15,7 @@ from mandat.storage.faults import DatabaseUnreadable, MigrationFailed, NewerData
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-HEADS = {"grants": "grants_0001", "requests": "requests_0001", "usage": "usage_0001"}
+HEADS = {"grants": "grants_0002", "requests": "requests_0001", "usage": "usage_0002"}
 """The newest revision of each file. A test compares them with what Alembic finds in `migrations/`."""
 
 

@@ -4,19 +4,9 @@ Times are Unix seconds; hashes are SHA-256; `mac` and `signature` are explained 
 no foreign keys: rows that belong together may be in different files, and a deleted application's credentials stay.
 """
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, UniqueConstraint
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy import Boolean, Column, Index, MetaData, String, Table, UniqueConstraint
 
-
-class Bytes(UserDefinedType[bytes]):
-    """Bytes as the driver gives them. SQLAlchemy's own type fails on an altered row that holds something else there."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        """SQLite's name of the type."""
-        return "BLOB"
-
+from mandat.storage.engine.columns import Bytes, Integer
 
 grants = MetaData()
 requests = MetaData()
@@ -51,6 +41,7 @@ application_secrets = Table(
     Column("key_id", String, nullable=False),
     Column("sealed", Bytes, nullable=False),
     Column("created", Integer, nullable=False),
+    Column("ends", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -102,6 +93,8 @@ audit = Table(
     Column("record_version", Integer, nullable=False),
     Column("previous_hash", Bytes, nullable=False),
     Column("hash", Bytes, nullable=False),
+    Column("salt", Bytes),
+    Column("commitment", Bytes),
     Index("ix_audit_account_id", "account", "id"),
     sqlite_autoincrement=True,
 )
@@ -198,6 +191,14 @@ credential_uses = Table(
     Column("calls", Integer, nullable=False),
     Column("last_at", Integer, nullable=False),
     Column("last_address", String, nullable=False),
+)
+
+secret_uses = Table(
+    "secret_uses",
+    usage,
+    Column("secret_id", Integer, primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Column("last_at", Integer, nullable=False),
 )
 
 rule_uses = Table(

@@ -1,6 +1,6 @@
-"""One thread that makes all changes of one database file, many of them in one durable commit.
+"""One thread that makes all changes of one kind, many of them in one durable commit.
 
-Jobs that wait while a commit is under way are taken together: BEGIN IMMEDIATE, each job in a savepoint of its own, one
+Jobs that wait while a commit is under way are taken together: the write lock, each job in a savepoint of its own, one
 COMMIT, and only then the answers. A job that fails takes back its own changes and no others. When the commit fails,
 every job of it fails and the connection is thrown away: after a failed fsync nobody knows what the next one would say.
 
@@ -8,21 +8,17 @@ Rejected: one transaction for each request on async SQLAlchemy (about 520 a seco
 """
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from mandat.authority.interfaces import StorageUnavailable
-from mandat.storage.engine.files import BUSY_SECONDS, connect_writer
 
 Answer = TypeVar("Answer")
 
@@ -30,19 +26,6 @@ LARGEST_BATCH = 256
 """Jobs in one commit. The gain is flat from about 50 on; the bound keeps the first job's wait short."""
 LONGEST_QUEUE = 10_000
 """Jobs that may wait. Beyond it the caller hears 503 at once instead of after a long wait."""
-
-_BATCH_IS_LOST = {
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_NOTADB,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_INTERRUPT,
-}
-"""SQLite may have rolled back the whole transaction (sqlite.org/lang_transaction.html, errors within a transaction)."""
 
 
 @dataclass(slots=True)
@@ -64,37 +47,45 @@ class _BatchLost(Exception):
 
 
 class Writer:
-    """Runs jobs on the one writing connection of `database`.
+    """Runs jobs on one writing connection. What is particular to a database is said by its subclasses.
 
     Args:
-        database: the file.
-        synchronous: SQLite's setting of that name, FULL or NORMAL.
+        name: what is written to, for messages.
+        engine: makes the connection, and takes the write lock when a transaction begins.
         before_commit: called with the connection when all jobs of a commit have run; its changes are committed too.
-        busy_seconds: how long to wait for a lock that another process holds.
+        after_commit: called when a commit is durable, before anybody is answered. Must not raise.
     """
 
     def __init__(
         self,
-        database: Path,
+        name: str,
+        engine: Engine,
         *,
-        synchronous: str,
         before_commit: Callable[[Connection], None] | None = None,
-        busy_seconds: float = BUSY_SECONDS,
+        after_commit: Callable[[], None] | None = None,
     ) -> None:
-        self._database = database
+        self._name = name
+        self._engine = engine
         self._before_commit = before_commit
-        self._engine = create_engine(
-            "sqlite://",
-            creator=lambda: connect_writer(database, synchronous=synchronous, busy_seconds=busy_seconds),
-            poolclass=NullPool,
-        )
-        event.listen(self._engine, "begin", _begin_immediate)
+        self._after_commit = after_commit
         self._connection: Connection | None = None
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._gate = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name=f"writer-{database.stem}", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=f"writer-{name}", daemon=True)
         self._thread.start()
+
+    def is_alive(self, connection: Connection) -> bool:
+        """False when the idle connection is known to be of no use any more, so that a new one is made."""
+        return not connection.invalidated
+
+    def ends_transaction(self, fault: BaseException) -> bool:
+        """True when the database may have undone the whole transaction at this failure of one job."""
+        raise NotImplementedError
+
+    def is_lock_wait(self, fault: BaseException) -> bool:
+        """True when the transaction could not begin because somebody else held the write lock for too long."""
+        raise NotImplementedError
 
     async def run(self, job: Callable[[Connection], Answer]) -> Answer:
         """Runs `job` in the next commit and answers once it is durable.
@@ -107,9 +98,9 @@ class Writer:
         waiting = _Waiting(job, loop.create_future(), loop)
         with self._gate:
             if self._closed:
-                raise StorageUnavailable(f"{self._database.name} is closed")
+                raise StorageUnavailable(f"{self._name} is closed")
             if self._queue.qsize() >= LONGEST_QUEUE:
-                raise StorageUnavailable(f"too many changes wait for {self._database.name}")
+                raise StorageUnavailable(f"too many changes wait for {self._name}")
             self._queue.put(waiting)
         answer: Answer = await waiting.future
         return answer
@@ -145,19 +136,44 @@ class Writer:
 
     def _commit_together(self, batch: Sequence[_Waiting]) -> list[_Outcome]:
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            with self._connection.begin():
-                outcomes = [_attempt(self._connection, waiting) for waiting in batch]
-                if self._before_commit is not None:
-                    self._before_commit(self._connection)
+            outcomes = self._transaction(batch)
         except Exception as fault:  # whatever it was, nobody may be left waiting
             self._drop_connection()
-            if _code(fault) == sqlite3.SQLITE_BUSY:
+            if self.is_lock_wait(_cause(fault)):
                 # These waited behind the same lock. Trying again first would make them wait twice as long.
                 batch = [*batch, *self._take_all()]
-            return [_Outcome(waiting, failure=_unavailable(self._database, fault)) for waiting in batch]
+            return [_Outcome(waiting, failure=_unavailable(self._name, fault)) for waiting in batch]
+        if self._after_commit is not None:
+            self._after_commit()
         return outcomes
+
+    def _transaction(self, batch: Sequence[_Waiting]) -> list[_Outcome]:
+        connection = self._connected()
+        with connection.begin():
+            outcomes = [self._attempt(connection, waiting) for waiting in batch]
+            if self._before_commit is not None:
+                self._before_commit(connection)
+        return outcomes
+
+    def _connected(self) -> Connection:
+        if self._connection is not None and not self.is_alive(self._connection):
+            self._drop_connection()
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _attempt(self, connection: Connection, waiting: _Waiting) -> _Outcome:
+        connection.exec_driver_sql("SAVEPOINT job")
+        try:
+            outcome = _Outcome(waiting, answer=waiting.action(connection))
+        except Exception as fault:
+            if self.ends_transaction(fault):
+                raise _BatchLost from fault
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+            failure = _unavailable(None, fault) if isinstance(fault, DBAPIError) else fault
+            outcome = _Outcome(waiting, failure=failure)
+        connection.exec_driver_sql("RELEASE SAVEPOINT job")
+        return outcome
 
     def _take_all(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -175,47 +191,21 @@ class Writer:
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with suppress(Exception):  # it is being thrown away because it does not work
                 connection.invalidate()
                 connection.close()
-            except (SQLAlchemyError, sqlite3.Error):
-                pass  # it is being thrown away because it does not work
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _cause(fault: BaseException) -> BaseException:
+    """What the driver or the job raised."""
+    return fault.__cause__ if isinstance(fault, _BatchLost) and fault.__cause__ is not None else fault
 
 
-def _attempt(connection: Connection, waiting: _Waiting) -> _Outcome:
-    connection.exec_driver_sql("SAVEPOINT job")
-    try:
-        outcome = _Outcome(waiting, answer=waiting.action(connection))
-    except Exception as fault:
-        if _code(fault) in _BATCH_IS_LOST:
-            raise _BatchLost from fault
-        connection.exec_driver_sql("ROLLBACK TO job")
-        failure = _unavailable(None, fault) if isinstance(fault, DBAPIError) else fault
-        outcome = _Outcome(waiting, failure=failure)
-    connection.exec_driver_sql("RELEASE job")
-    return outcome
-
-
-def _code(fault: BaseException | None) -> int | None:
-    """SQLite's primary result code behind `fault`, or None."""
-    if isinstance(fault, _BatchLost):
-        fault = fault.__cause__
-    if isinstance(fault, DBAPIError):
-        fault = fault.orig
-    code = getattr(fault, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-def _unavailable(database: Path | None, fault: BaseException) -> StorageUnavailable:
-    if isinstance(fault, _BatchLost):
-        fault = fault.__cause__ or fault
+def _unavailable(name: str | None, fault: BaseException) -> StorageUnavailable:
+    fault = _cause(fault)
     # The driver's own words only: SQLAlchemy's text would carry the statement's parameters into logs.
     words = fault.orig if isinstance(fault, DBAPIError) else fault
-    failure = StorageUnavailable(f"{database.name}: {words}" if database else str(words))
+    failure = StorageUnavailable(f"{name}: {words}" if name else str(words))
     failure.__cause__ = fault
     return failure
 

@@ -4,12 +4,16 @@ Each row carries the hash of the account's row before it, so that none can be ch
 names the version of the record that was written with it, so that a record put back to an earlier version is found.
 Each commit that adds rows adds one seal: the authority's signature over all row hashes since the seal before, chained
 to it. Without the signing key nobody can make up another history. `storage.verify` checks all of that.
+
+Who did it, from where, and the details may have to be erased one day. They enter the hash through a commitment, the
+hash of themselves and a random salt: when they are emptied, the salt goes too, so that nobody can tell by trying what
+they were, and the chain stays whole (ADR 0008). Lines written before there were commitments are hashed whole.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -27,7 +31,12 @@ GONE = 0
 """The version of a record that was deleted; others count from 1."""
 
 _TOLD = ("account", "at", "event", "actor", "address", "subject", "details")
-_HASHED = ("previous_hash", *_TOLD, "record", "record_id", "record_version")
+_HASHED_WHOLE = ("previous_hash", *_TOLD, "record", "record_id", "record_version")
+_HASHED = ("previous_hash", "account", "at", "event", "subject", "commitment", "record", "record_id", "record_version")
+
+SALT_BYTES = 16
+ERASED = {"actor": "", "address": "", "details": "{}", "salt": None}
+"""What an erased line holds in place of its personal part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,21 @@ class AuditedRecord:
 
 def entry_hash(row: Row) -> bytes:
     """The hash of one row of `audit`. Raises TypeError when a column holds what was never written there."""
-    return sha256(canonical("audit", *(row[name] for name in _HASHED))).digest()
+    if row["commitment"] is None:
+        return sha256(canonical("audit", *(row[name] for name in _HASHED_WHOLE))).digest()
+    return sha256(canonical("audit 2", *(row[name] for name in _HASHED))).digest()
+
+
+def commitment_of(row: Row) -> bytes:
+    """What stands for the personal part of a row in its hash. Raises TypeError as `entry_hash` does."""
+    return sha256(
+        canonical("audit personal", *(row[name] for name in ("salt", "actor", "address", "details")))
+    ).digest()
+
+
+def is_erased(row: Row) -> bool:
+    """True when the personal part of the row was emptied."""
+    return row["commitment"] is not None and row["salt"] is None
 
 
 def seal_digest(previous_digest: bytes, *, at: int, through_id: int, hashes: Sequence[bytes]) -> bytes:
@@ -62,14 +85,16 @@ def seal_digest(previous_digest: bytes, *, at: int, through_id: int, hashes: Seq
 class AuditTrail:
     """Writes the history. Used inside jobs of the grants writer only."""
 
-    def __init__(self, signer: RowSigner, clock: Callable[[], float]) -> None:
+    def __init__(self, signer: RowSigner, clock: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._signer = signer
         self._clock = clock
+        self._entropy = entropy
 
     def append(self, connection: Connection, entry: AuditEntry, *, about: AuditedRecord) -> None:
         """Adds `entry` behind the account's last row. `about` is what this transaction wrote."""
         last = select(audit.c.hash).where(audit.c.account == entry.account).order_by(audit.c.id.desc()).limit(1)
-        values = {
+        values: dict[str, Any] = {
+            "salt": self._entropy(SALT_BYTES),
             "previous_hash": connection.execute(last).scalar() or FIRST_HASH,
             "account": entry.account,
             "at": entry.at,
@@ -82,6 +107,7 @@ class AuditTrail:
             "record_id": about.id,
             "record_version": about.version,
         }
+        values["commitment"] = commitment_of(values)
         connection.execute(insert(audit), values | {"hash": entry_hash(values)})
 
     def seal(self, connection: Connection) -> None:
@@ -118,9 +144,17 @@ class SqliteAudit:
 def fits_hash(row: Row) -> bool:
     """True when the row's hash was made over what the row says now."""
     try:
-        return bool(row["hash"] == entry_hash(row))
+        return bool(row["hash"] == entry_hash(row) and _fits_commitment(row))
     except TypeError:  # SQLite keeps a value of any type in any column
         return False
+
+
+def _fits_commitment(row: Row) -> bool:
+    if row["commitment"] is None:
+        return True
+    if is_erased(row):
+        return all(row[name] == value for name, value in ERASED.items())
+    return bool(row["commitment"] == commitment_of(row))
 
 
 def _genuine(rows: Iterable[Row]) -> list[AuditEntry]:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from mandat.authority.interfaces import AlreadyAnswered, ApplicationGone, StorageUnavailable
-from mandat.authority.values import AuditEntry, Credential, PermissionRequest
+from mandat.authority.values import AuditEntry, Credential, NewCredential, PermissionRequest
 from mandat.core.credential import CredentialEvent, CredentialState
 from mandat.core.grant import Network
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import applications, credentials
+from mandat.storage.engine.upsert import insert
 from mandat.storage.engine.writer import Writer
 from mandat.storage.rows import is_id, is_storable, networks_text, rules_text
 from mandat.storage.stores.audit import AuditedRecord, AuditTrail
@@ -48,38 +48,61 @@ class SqliteCredentials:
         Raises:
             ApplicationGone: the application was deleted meanwhile.
         """
-        values = {
-            "application_id": request.application_id,
-            "account": account,
-            "user_id": user_id,
-            "consumer_key_hash": request.consumer_key_hash,
-            "request_token_hash": request.token_hash,
-            "state": state.value,
-            "suspended": False,
-            "rules": rules_text(request.rules),
-            "allowed_networks": networks_text(request.allowed_networks),
-            "created": at,
-            "expires": expires,
-            "changed": at,
-            "version": 1,
-        }
+        new = NewCredential(
+            account=account,
+            user_id=user_id,
+            consumer_key_hash=request.consumer_key_hash,
+            request_token_hash=request.token_hash,
+            rules=request.rules,
+            allowed_networks=request.allowed_networks,
+            expires=expires,
+        )
 
         def job(connection: Connection) -> Credential | AlreadyAnswered:
             known = select(applications.c.id).where(applications.c.id == request.application_id)
             if connection.execute(known).scalar() is None:
                 raise ApplicationGone(f"application {request.application_id} does not exist any more")
-            # A row can be signed when it has its id: an unsigned one exists inside this transaction only.
-            fresh = insert(credentials).values(values | {"signature": b"", "mac": b""}).on_conflict_do_nothing()
-            made = connection.execute(fresh.returning(credentials.c.id)).scalar()
-            if made is None:
-                return AlreadyAnswered(self._winner(connection, request))
-            row = self._rows.protect(values | {"id": made})
-            connection.execute(update(credentials).where(credentials.c.id == made), row)
-            self._trail.append(connection, audit, about=AuditedRecord.credential(row))
-            note_grant_change(connection, request.consumer_key_hash, at=at)
-            return credential_of(row)
+            made = self.insert(connection, new, request.application_id, state=state, at=at, audit=audit)
+            return AlreadyAnswered(self._winner(connection, request)) if made is None else made
 
         return await self._writer.run(job)
+
+    def insert(
+        self,
+        connection: Connection,
+        new: NewCredential,
+        application_id: int,
+        *,
+        state: CredentialState,
+        at: int,
+        audit: AuditEntry,
+    ) -> Credential | None:
+        """As part of a transaction. None when there is one with its consumer key or its token already."""
+        values = {
+            "application_id": application_id,
+            "account": new.account,
+            "user_id": new.user_id,
+            "consumer_key_hash": new.consumer_key_hash,
+            "request_token_hash": new.request_token_hash,
+            "state": state.value,
+            "suspended": False,
+            "rules": rules_text(new.rules),
+            "allowed_networks": networks_text(new.allowed_networks),
+            "created": at,
+            "expires": new.expires,
+            "changed": at,
+            "version": 1,
+        }
+        # A row can be signed when it has its id: an unsigned one exists inside this transaction only.
+        fresh = insert(credentials).values(values | {"signature": b"", "mac": b""}).on_conflict_do_nothing()
+        made = connection.execute(fresh.returning(credentials.c.id)).scalar()
+        if made is None:
+            return None
+        row = self._rows.protect(values | {"id": made})
+        connection.execute(update(credentials).where(credentials.c.id == made), row)
+        self._trail.append(connection, audit, about=AuditedRecord.credential(row))
+        note_grant_change(connection, new.consumer_key_hash, at=at)
+        return credential_of(row)
 
     async def find_credential(self, credential_id: int) -> Credential | None:
         """None when there is none of that id."""

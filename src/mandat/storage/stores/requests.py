@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or_update
 
 from mandat.authority.interfaces import RequestLimits, TooManyRequests
 from mandat.authority.values import PermissionRequest
@@ -20,6 +19,7 @@ from mandat.core.grant import Network
 from mandat.protocol.access_rule import AccessRule
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import permission_requests, request_tallies
+from mandat.storage.engine.upsert import insert as insert_or_update
 from mandat.storage.engine.writer import Writer
 from mandat.storage.rows import is_id, networks_text, read_networks, read_rules, rules_text
 from mandat.storage.sealing import RowMac

@@ -3,12 +3,12 @@
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from mandat.authority.interfaces import AccountTaken, LoginTaken
 from mandat.authority.values import Role, User
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import accounts, sessions, users
+from mandat.storage.engine.upsert import insert
 from mandat.storage.engine.writer import Writer
 from mandat.storage.rows import is_id, is_storable
 from mandat.storage.sealing import RowMac
