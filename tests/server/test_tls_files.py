@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from mandat.server.problems import Problem
 from mandat.server.tls import TlsFiles, TlsIdentity
 from support.certificates import common_name, make_certificate, write_key
+from support.handshake import anyone, shake_hands
 
 
 @pytest.fixture
@@ -17,30 +18,8 @@ def files(tmp_path: Path) -> TlsFiles:
     return TlsFiles(*make_certificate(tmp_path, name="first"))
 
 
-def shake_hands(identity: TlsIdentity, *, server_name: str | None, **limits: ssl.TLSVersion) -> ssl.SSLObject:
-    """A handshake in memory; gives the client's side."""
-    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client_context.check_hostname, client_context.verify_mode = False, ssl.CERT_NONE
-    client_context.set_alpn_protocols(["h2", "http/1.1"])
-    for name, version in limits.items():
-        setattr(client_context, name, version)
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = client_context.wrap_bio(to_client, to_server, server_hostname=server_name)
-    server = identity.context.wrap_bio(to_server, to_client, server_side=True)
-    waiting = [client, server]
-    for _ in range(10):
-        for side in list(waiting):
-            try:
-                side.do_handshake()
-            except ssl.SSLWantReadError:
-                continue
-            waiting.remove(side)
-    assert not waiting
-    return client
-
-
 def shown_name(identity: TlsIdentity, server_name: str | None = None) -> str:
-    der = shake_hands(identity, server_name=server_name).getpeercert(binary_form=True)
+    der = shake_hands(identity.context, anyone(), server_name=server_name).getpeercert(binary_form=True)
     assert der is not None
     return common_name(der)
 
@@ -53,20 +32,18 @@ def replace(files: TlsFiles, folder: Path, *, name: str) -> None:
 
 
 def test_http_1_1_is_agreed_on_although_the_client_would_rather_have_2(files: TlsFiles) -> None:
-    assert shake_hands(TlsIdentity(files), server_name="localhost").selected_alpn_protocol() == "http/1.1"
+    client = shake_hands(TlsIdentity(files).context, anyone(), server_name="localhost")
+    assert client.selected_alpn_protocol() == "http/1.1"
 
 
 def test_tls_1_2_will_do_and_1_1_will_not(files: TlsFiles) -> None:
-    identity = TlsIdentity(files)
-    only_1_2 = shake_hands(identity, server_name=None, maximum_version=ssl.TLSVersion.TLSv1_2)
-    assert only_1_2.version() == "TLSv1.2"
-    with pytest.warns(DeprecationWarning), pytest.raises(ssl.SSLError):
-        shake_hands(
-            identity,
-            server_name=None,
-            minimum_version=ssl.TLSVersion.TLSv1_1,
-            maximum_version=ssl.TLSVersion.TLSv1_1,
-        )
+    identity, old = TlsIdentity(files), anyone()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert shake_hands(identity.context, old, server_name=None).version() == "TLSv1.2"
+    with pytest.warns(DeprecationWarning):
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.raises(ssl.SSLError):
+        shake_hands(identity.context, old, server_name=None)
 
 
 @pytest.mark.parametrize("server_name", [None, "localhost"])

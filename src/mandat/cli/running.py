@@ -144,6 +144,7 @@ def _show_demo(announcement: dict[str, Any]) -> None:
         ("Connected applications", f"{origin}/account/applications", "as the customer: see and revoke"),
         ("My applications", f"{origin}/developer/applications", "as the developer"),
         ("API", str(announcement["endpoint"]), "for clients: OVH_ENDPOINT"),
+        ("API by TLS", str(announcement["tls"]["endpoint"]), f"trust {announcement['tls']['ca']}"),
         ("DNS", str(announcement["dns"]), _dig(str(announcement["dns"]), str(announcement["zone"]))),
     ]
     people = [

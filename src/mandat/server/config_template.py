@@ -43,6 +43,12 @@ run = "run"
 # timeout_seconds = 30.0
 # describes = true               # it publishes /1.0/ and /1.0/SECTION.json; consent pages take their words from there
 
+# A listener where nginx, Caddy, Envoy or Traefik ask about calls (`mandat deploy nginx` prints their side).
+# [forward_auth]
+# listen = "127.0.0.1:8705"
+# trusted_peers = ["127.0.0.1"]  # the proxies that may ask; nobody else is answered
+# style = "nginx"                # or "caddy", "envoy", "traefik"
+
 # HTTPS without a front before the gateway; all three keys. A renewed certificate is taken up by itself.
 # [tls]
 # listen = "0.0.0.0:443"
@@ -72,6 +78,11 @@ storage = "data"
 keys = "keys"
 run = "run"
 
+[tls]
+listen = "127.0.0.1:{tls_port}"
+certificate = "tls/certificate.pem"
+key = "tls/key.pem"
+
 [[upstream]]
 prefix = "/me"
 audience = "sandbox"
@@ -86,12 +97,15 @@ url = "http://127.0.0.1:{sandbox_port}"
 
 def demo_config(port: int, public_urls: Sequence[str]) -> str:
     """The configuration of a demo whose gateway listens on loopback at `port`; `public_urls` come on top of its own."""
-    own = [f"{scheme}://{host}:{port}" for scheme in ("http", "https") for host in ("127.0.0.1", "localhost")]
-    urls = list(dict.fromkeys([*own, *(url.rstrip("/") for url in public_urls)]))
+    hosts = ("127.0.0.1", "localhost")
+    own = [f"{scheme}://{host}:{port}" for scheme in ("http", "https") for host in hosts]
+    by_tls = [f"https://{host}:{port + 4}" for host in hosts]
+    urls = list(dict.fromkeys([*own, *by_tls, *(url.rstrip("/") for url in public_urls)]))
     return DEMO_TEMPLATE.format(
         port=port,
         marketplace_port=port + 1,
         sandbox_port=port + 2,
+        tls_port=port + 4,
         public_urls=msgspec.json.encode(urls).decode(),
         name="Mandat demo",
     )

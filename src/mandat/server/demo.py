@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mandat.server.children import ChildSpec
+from mandat.server.config import load_config
 from mandat.server.config_template import demo_config
+from mandat.server.demo_tls import prepare_demo_tls
+from mandat.server.layout import layout_of
 from mandat.server.locks import take_lock
+from mandat.server.nature import clock
 from mandat.server.problems import Problem
 from mandat.server.supervisor import serve_until_stopped
 
@@ -69,6 +74,16 @@ class DemoPlaces:
         """Where the sandbox's DNS server listens, UDP and TCP."""
         return self.port + 3
 
+    @property
+    def tls_gateway(self) -> str:
+        """The public address for clients that insist on https."""
+        return f"https://127.0.0.1:{self.port + 4}"
+
+    @property
+    def tls_authority(self) -> Path:
+        """What such clients have to trust."""
+        return self.folder / "tls" / "ca.pem"
+
 
 @contextmanager
 def prepared_demo(places: DemoPlaces, public_urls: list[str]) -> Iterator[bool]:
@@ -89,10 +104,19 @@ def prepared_demo(places: DemoPlaces, public_urls: list[str]) -> Iterator[bool]:
             raise Problem(f"A demo runs in {places.folder} already; stop it first, or use another --data.")
         places.config_file.write_text(demo_config(places.port, public_urls), encoding="utf-8")
         places.announcement.unlink(missing_ok=True)
+        _prepare_tls(places)
     except OSError as fault:
         raise Problem(f"The folder {places.folder} cannot be written ({fault.strerror}); use another --data.") from None
     with lock:
         yield not places.seed_file.exists()
+
+
+def _prepare_tls(places: DemoPlaces) -> None:
+    config = load_config(places.config_file)
+    files = layout_of(config, places.config_file).tls
+    if files is not None:
+        hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in config.public_urls)
+        prepare_demo_tls(files, places.tls_authority, list(hosts), now=clock())
 
 
 async def run_demo(places: DemoPlaces, *, on_ready: Callable[[dict[str, object]], None]) -> None:
@@ -125,6 +149,7 @@ def announcement_of(places: DemoPlaces, seed: dict[str, object]) -> dict[str, ob
         "zone": FIRST_ZONE,
         "accounts": seed["accounts"],
         "application": seed["application"],
+        "tls": {"endpoint": f"{places.tls_gateway}/1.0", "ca": str(places.tls_authority)},
     }
 
 
