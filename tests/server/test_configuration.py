@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mandat.server.config import Config, LimitsConfig, LogConfig, TlsConfig, UpstreamConfig, load_config
+from mandat.server.config import (
+    Config,
+    ForwardAuthConfig,
+    LimitsConfig,
+    LogConfig,
+    TlsConfig,
+    UpstreamConfig,
+    load_config,
+)
 from mandat.server.config_template import TEMPLATE, demo_config
 from mandat.server.problems import Problem
 
@@ -56,6 +64,12 @@ def test_a_demo_lists_both_loopback_names_and_what_was_asked_for(tmp_path: Path)
         (GOOD + '[tls]\nlisten = "127.0.0.1:8700"\ncertificate = "c"\nkey = "k"\n', "same address"),
         (GOOD + '[tls]\nlisten = "127.0.0.1:8443"\ncertificate = "c"\nkey = "k"\n', "https://"),
         (GOOD + '[tls]\ncert = "c"\n', "nearest known key is tls.certificate"),
+        (GOOD + '[forward_auth]\nlisten = "127.0.0.1:8705"\n', "trusted_peers is empty"),
+        (GOOD + '[forward_auth]\nlisten = "x"\ntrusted_peers = ["::1"]\n', "forward_auth.listen"),
+        (GOOD + '[forward_auth]\nlisten = "127.0.0.1:1"\ntrusted_peers = ["x"]\n', "forward_auth.trusted_peers"),
+        (GOOD + '[forward_auth]\ntrusted_peers = ["::1"]\n', "set both or none"),
+        (GOOD + '[forward_auth]\nlisten = "127.0.0.1:8700"\ntrusted_peers = ["::1"]\n', "taken by the gateway"),
+        (GOOD + '[forward_auth]\nstyle = "apache"\n', "style"),
         ("this is not toml", "cannot be read"),
     ],
 )
@@ -70,8 +84,14 @@ def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
 
 
 def test_every_key_has_a_heading_in_the_reference_and_every_heading_is_a_key() -> None:
-    keys = {field.name for field in msgspec.structs.fields(Config)} - {"limits", "log", "tls", "upstream"}
-    sections = {"limits": LimitsConfig, "log": LogConfig, "tls": TlsConfig, "upstream": UpstreamConfig}
+    sections = {
+        "forward_auth": ForwardAuthConfig,
+        "limits": LimitsConfig,
+        "log": LogConfig,
+        "tls": TlsConfig,
+        "upstream": UpstreamConfig,
+    }
+    keys = {field.name for field in msgspec.structs.fields(Config)} - set(sections)
     for section, kind in sections.items():
         keys |= {f"{section}.{field.name}" for field in msgspec.structs.fields(kind)}
     headings = re.findall(r"^#{2,3} ([a-z_.]+)$", REFERENCE.read_text(), flags=re.MULTILINE)

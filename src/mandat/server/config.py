@@ -36,6 +36,14 @@ class TlsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     key: str = ""
 
 
+class ForwardAuthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where other people's proxies ask about calls, who may ask, and how they do. Off while `listen` is empty."""
+
+    listen: str = ""
+    trusted_peers: tuple[str, ...] = ()
+    style: Literal["nginx", "caddy", "envoy", "traefik"] = "nginx"
+
+
 class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Bounds. Each is explained in docs/reference/configuration.md."""
 
@@ -71,6 +79,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     keys: str = "keys"
     run: str = "run"
     tls: TlsConfig = TlsConfig()
+    forward_auth: ForwardAuthConfig = ForwardAuthConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
     upstream: tuple[UpstreamConfig, ...] = ()
@@ -134,14 +143,11 @@ def _check_values(config: Config) -> None:
         raise Problem('public_urls is empty; list the addresses clients use, for example ["https://api.example.com"].')
     for url in (*config.public_urls, *([config.pages_url] if config.pages_url else [])):
         _check_origin(url)
-    for block in config.trusted_proxies:
-        try:
-            ipaddress.ip_network(block, strict=False)
-        except ValueError:
-            raise Problem(f'trusted_proxies has "{block}", which is no address or network in CIDR form.') from None
+    _check_networks("trusted_proxies", config.trusted_proxies)
     if isinstance(config.workers, int) and not 1 <= config.workers <= 256:
         raise Problem(f'workers = {config.workers} is out of range; use 1 to 256 or "auto".')
     _check_tls(config)
+    _check_forward_auth(config)
     _check_limits(config.limits)
     _check_upstreams(config)
 
@@ -165,6 +171,30 @@ def _check_tls(config: Config) -> None:
         raise Problem("tls.listen and listen are the same address; give TLS a port of its own.")
     if not any(url.startswith("https://") for url in config.public_urls):
         raise Problem("tls.listen is set, but no address in public_urls begins with https://; add the one clients use.")
+
+
+def _check_forward_auth(config: Config) -> None:
+    asked = config.forward_auth
+    _check_networks("forward_auth.trusted_peers", asked.trusted_peers)
+    if not asked.listen:
+        if asked.trusted_peers:
+            raise Problem("forward_auth.trusted_peers is set, but forward_auth.listen is not; set both or none.")
+        return
+    _check_listen("forward_auth.listen", asked.listen)
+    if not asked.trusted_peers:
+        raise Problem(
+            'forward_auth.trusted_peers is empty; list the addresses of the proxies that may ask, such as "127.0.0.1".'
+        )
+    if split_address(asked.listen) == config.listen_address or asked.listen == config.tls.listen:
+        raise Problem("forward_auth.listen is taken by the gateway; give it a port of its own.")
+
+
+def _check_networks(key: str, blocks: tuple[str, ...]) -> None:
+    for block in blocks:
+        try:
+            ipaddress.ip_network(block, strict=False)
+        except ValueError:
+            raise Problem(f'{key} has "{block}", which is no address or network in CIDR form.') from None
 
 
 def _check_limits(limits: LimitsConfig) -> None:

@@ -49,7 +49,7 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)
     usage = UsageSender(str(layout.usage_socket(generation)))
-    access_log = AccessLog(_log_writer(config, layout))
+    access_log = AccessLog(log_writer(config, layout))
     replay = ReplayClient(str(layout.replay_socket))
     beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
     if tls is not None:
@@ -115,7 +115,8 @@ def _upstream(upstream: UpstreamConfig) -> Upstream:
     )
 
 
-def _log_writer(config: Config, layout: Layout) -> Callable[[bytes], object]:
+def log_writer(config: Config, layout: Layout) -> Callable[[bytes], object]:
+    """Where lines of the access log go; several processes append to one file."""
     if config.log.access == "off":
         return len
     if layout.access_log is None:

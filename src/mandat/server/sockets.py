@@ -14,16 +14,21 @@ PUBLIC_BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """What the supervisor binds once and hands to every gateway: `plain` for HTTP, `tls` for HTTPS when configured."""
+    """What the supervisor binds once and keeps across reloads.
+
+    `plain` for HTTP and `tls` for HTTPS, when configured, go to every gateway; `asked` to the forward-auth processes.
+    """
 
     plain: socket.socket
     tls: socket.socket | None
+    asked: socket.socket | None = None
 
     def close(self) -> None:
         """Gives the ports back."""
         self.plain.close()
-        if self.tls is not None:
-            self.tls.close()
+        for listener in (self.tls, self.asked):
+            if listener is not None:
+                listener.close()
 
     def as_options(self) -> dict[str, object]:
         """What a child is told, so that `inherited_listeners` finds them."""
@@ -44,18 +49,30 @@ def inherited_listeners(options: Mapping[str, object]) -> Listeners:
 
 
 def listen_publicly(config: Config) -> Listeners:
-    """Binds what `listen` and `tls.listen` say.
+    """Binds what `listen`, `tls.listen` and `forward_auth.listen` say.
 
     Raises:
         Problem: a port is taken or an address is not this machine's.
     """
-    plain = _bind(config.listen, hint="(`listen`; a demo's --port)")
-    if not config.tls.listen:
-        return Listeners(plain, None)
+    bound: list[socket.socket] = []
+
+    def bind(key: str, address: str) -> socket.socket | None:
+        if address:
+            bound.append(_bind(address, hint=f"(`{key}`; a demo's --port)"))
+            return bound[-1]
+        return None
+
     try:
-        return Listeners(plain, _bind(config.tls.listen, hint="(`tls.listen`; a demo's --port)"))
+        plain = bind("listen", config.listen)
+        assert plain is not None
+        return Listeners(
+            plain,
+            bind("tls.listen", config.tls.listen),
+            bind("forward_auth.listen", config.forward_auth.listen),
+        )
     except Problem:
-        plain.close()
+        for listener in bound:
+            listener.close()
         raise
 
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,9 @@ from mandat.server.tls import CHECK_SECONDS, TlsIdentity
 RESTART_FIRST_SECONDS = 0.1
 RESTART_LONGEST_SECONDS = 5.0
 """A dead child is started again at once, then less and less eagerly while it keeps dying."""
+
+DOORS = ("gateway", "forward-auth")
+"""Processes that calls go through; they end before what stands behind them."""
 
 log = structlog.get_logger("supervisor")
 
@@ -124,7 +127,8 @@ class Supervisor:
             config = load_config(self._config_file)
             if _fixed_values(config) != _fixed_values(self._config):
                 raise Problem(
-                    "listen, tls.listen, storage, keys and run cannot change while running; restart for that."
+                    "listen, tls.listen, forward_auth.listen, storage, keys and run cannot change while running;"
+                    " restart for that."
                 )
             tls = _tls_identity(layout_of(config, self._config_file))
             old = [task for task, (_, generation) in self._keepers.items() if generation]
@@ -157,7 +161,27 @@ class Supervisor:
             )
             for number in range(worker_count(self._config))
         ]
-        await asyncio.gather(*gateways)
+        await asyncio.gather(*gateways, *self._forward_auth_keepers(listeners, common, generation))
+
+    def _forward_auth_keepers(
+        self, listeners: Listeners, common: dict[str, object], generation: int
+    ) -> list[Coroutine[Any, Any, None]]:
+        """As many processes as gateways, when proxies may ask at all."""
+        if listeners.asked is None:
+            return []
+        fd = listeners.asked.fileno()
+        return [
+            self._keep(
+                ChildSpec(
+                    f"forward-auth-{number}",
+                    "mandat.server.forward_auth_process",
+                    {**common, "listener_fd": fd},
+                    (fd,),
+                ),
+                generation=generation,
+            )
+            for number in range(worker_count(self._config))
+        ]
 
     async def _keep(self, spec: ChildSpec, *, generation: int) -> None:
         """Starts a child and leaves a task behind that restarts it; raises Problem when the first start fails."""
@@ -169,7 +193,7 @@ class Supervisor:
 
     async def _end(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """Ends gateways first, so that running exchanges still find the authority and the other programs."""
-        gateways = [keeper for keeper in keepers if self._keepers[keeper][0].startswith("gateway")]
+        gateways = [keeper for keeper in keepers if self._keepers[keeper][0].startswith(DOORS)]
         for group in (gateways, [keeper for keeper in keepers if keeper not in gateways]):
             for keeper in group:
                 keeper.cancel()
@@ -214,7 +238,14 @@ def worker_count(config: Config) -> int:
 
 def _fixed_values(config: Config) -> tuple[str, ...]:
     """What a reload cannot change: others hold on to it."""
-    return config.listen, config.tls.listen, config.storage, config.keys, config.run
+    return (
+        config.listen,
+        config.tls.listen,
+        config.forward_auth.listen,
+        config.storage,
+        config.keys,
+        config.run,
+    )
 
 
 def _tls_identity(layout: Layout) -> TlsIdentity | None:
