@@ -6,17 +6,13 @@ Never kept: "does not exist", and pending requests. Those end by a commit to ano
 Loading and verifying rows is done in `mandat.storage.grant_loader`.
 """
 
-from collections import OrderedDict
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from mandat.core.grant import Grant, KnownApplication
 from mandat.enforcement.interfaces import MISSING, Missing
 from mandat.storage.grant_loader import GrantLoader
 from mandat.storage.keys import NodeKeys
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
+from mandat.storage.recent import Recent
 
 
 class SqliteGrantSource:
@@ -34,8 +30,8 @@ class SqliteGrantSource:
         self, folder: Path, keys: NodeKeys, *, most_grants: int = 50_000, most_applications: int = 5_000
     ) -> None:
         self._loader = GrantLoader(folder, keys)
-        self._grants: _Recent[bytes, Grant] = _Recent(most_grants)
-        self._applications: _Recent[str, KnownApplication] = _Recent(most_applications)
+        self._grants: Recent[bytes, Grant] = Recent(most_grants)
+        self._applications: Recent[str, KnownApplication] = Recent(most_applications)
         self._data_version = 0
         self._sequence = 0
         self._held = False
@@ -135,32 +131,3 @@ class SqliteGrantSource:
     def _forget_all(self) -> None:
         self._grants.clear()
         self._applications.clear()
-
-
-class _Recent(Generic[Key, Value]):
-    """The values used last, at most so many."""
-
-    __slots__ = ("_most", "_values")
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key, otherwise: Missing) -> Value | Missing:
-        value = self._values.get(key)
-        if value is None:
-            return otherwise
-        self._values.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
-
-    def drop(self, key: Key | None) -> None:
-        if key is not None:
-            self._values.pop(key, None)
-
-    def clear(self) -> None:
-        self._values.clear()
