@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import httpx2
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from doubles.zone_provider import AK, ALICE, AS, ZoneProvider
 from mandat.marketplace.installs.course import run_course
@@ -15,7 +15,7 @@ from mandat.marketplace.people.membership import LoggedIn
 from mandat.marketplace.stacks.inputs import Checked, check_typed
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.registrations import Registration
-from mandat.marketplace.store.schema import installations
+from mandat.marketplace.store.schema import installations, sessions, users
 from mandat.marketplace.store.values import Installation
 from mandat.marketplace.wiring import Marketplace
 from mandat.protocol.access_rule import AccessRule
@@ -58,6 +58,12 @@ class Shop:
         session = membership.find_visitor(opened.token)
         assert session is not None
         return session
+
+    def session_of(self, login: str) -> bytes:
+        """The token hash of the latest session of this login."""
+        with self.marketplace.database.reading() as connection:
+            rows = select(sessions.c.token_hash).join(users).where(users.c.login == login)
+            return bytes(connection.execute(rows.order_by(sessions.c.opened.desc())).scalars().first() or b"")
 
     def order(self, session: OpenSession, zone: str = "example.org") -> SentOff:
         checked = check_typed(self.stack.inputs, {"zone": zone})

@@ -32,16 +32,11 @@ async def sign_up(browser: Browser, login: str = "carol", onward: str = "/") -> 
     await browser.submit("/signup", login=login, password="correct horse")
 
 
-async def order(browser: Browser, path: str = PREVIEW) -> str:
-    """Orders, and gives the installation's path."""
-    await browser.open(path)
+async def order(browser: Browser) -> None:
+    """Orders; the browser is then at the provider's door."""
+    await browser.open(PREVIEW)
     await browser.submit("/stacks/mail-dns/install")
-    return f"/installations/{_installation_id(browser)}"
-
-
-def _installation_id(browser: Browser) -> str:
     assert browser.left_for.startswith("http://provider.test/auth/"), browser.page.text
-    return ""
 
 
 async def confirm(browser: Browser, provider: ZoneProvider, shop: Shop, account: str = "aa1-test") -> str:
@@ -247,7 +242,7 @@ async def test_somebody_elses_installation_is_not_there(
     for tail in ("", "/events", "/return?mandat_return=x"):
         assert (await other.open(path + tail)).status_code == 404
     for tail in ("/ask", "/retry", "/check"):
-        assert (await other.post(path + tail, "form_token=x")).status_code == 404
+        assert (await other.post(path + tail, "-token=x")).status_code == 404
 
 
 async def test_refused_at_the_provider_the_page_waits_and_offers_to_ask_again(
@@ -364,6 +359,46 @@ async def test_when_the_provider_does_not_take_the_request_the_preview_says_so(
     assert "Nothing here yet" in (await browser.open("/installations")).text
 
 
+async def test_a_form_sent_twice_is_one_order(browser: Browser, shop: Shop, provider: ZoneProvider) -> None:
+    await sign_up(browser)
+    preview = await browser.open(PREVIEW)
+    await browser.submit("/stacks/mail-dns/install")
+    first = browser.left_for
+    browser.page = preview
+    await browser.submit("/stacks/mail-dns/install")
+    assert browser.left_for == first and len(provider.delegations) == 1
+
+
+async def test_a_preview_opened_anew_is_another_order(browser: Browser, shop: Shop, provider: ZoneProvider) -> None:
+    await sign_up(browser)
+    await order(browser)
+    await order(browser)
+    assert len(provider.delegations) == 2
+
+
+async def test_ordering_without_end_is_stopped(browser: Browser, shop: Shop, provider: ZoneProvider) -> None:
+    await sign_up(browser)
+    for _ in range(40):
+        await order(browser)
+    await browser.open(PREVIEW)
+    assert (await browser.submit("/stacks/mail-dns/install")).status_code == 429
+    assert len(provider.delegations) == 40
+
+
+async def test_asking_again_for_what_is_installed_asks_nothing(
+    browser: Browser, shop: Shop, provider: ZoneProvider
+) -> None:
+    await sign_up(browser)
+    await order(browser)
+    await browser.open(provider.confirm(browser.left_for))
+    running = browser.page
+    path = running.url.path
+    shop.run(shop.get(path.rpartition("/")[2]))
+    token = shop.site.tokens.make("ask", "session:" + shop.session_of("carol").hex(), path.rpartition("/")[2])
+    await browser.post(f"{path}/ask", f"-token={token}")
+    assert browser.state == "installed" and len(provider.delegations) == 1
+
+
 # -- progress
 
 
@@ -401,7 +436,7 @@ async def test_progress_streams_until_the_end(browser: Browser, shop: Shop, prov
         (b"login=%zz", 400, "&#34;login&#34; is not text in UTF-8"),
         (b"login=%00", 400, "&#34;login&#34; is not text in UTF-8"),
         (b"login=%ed%a0%80", 400, "&#34;login&#34; is not text in UTF-8"),
-        (b"login=x", 400, "&#34;form_token&#34; is missing"),
+        (b"login=x", 400, "&#34;-token&#34; is missing"),
         (b"&".join(b"f%d=1" % number for number in range(60)), 400, "more fields"),
         (b"login=" + b"x" * 40_000, 413, "too large"),
     ],
@@ -415,9 +450,9 @@ async def test_a_form_no_browser_would_send_is_refused_naming_the_field(
 
 @pytest.mark.parametrize("path", ["/login", "/signup", "/setup", "/logout", "/stacks/mail-dns/install"])
 async def test_a_form_from_another_site_is_refused(browser: Browser, shop: Shop, path: str) -> None:
-    answer = await browser.post(path, "form_token=x", Origin="http://evil.test")
+    answer = await browser.post(path, "-token=x", Origin="http://evil.test")
     assert answer.status_code == 403
-    without = await browser.post(path, "form_token=x", Origin="null")
+    without = await browser.post(path, "-token=x", Origin="null")
     assert without.status_code == 403
 
 
@@ -493,6 +528,11 @@ async def test_every_page_forbids_framing_and_keeping(browser: Browser, shop: Sh
         headers = (await browser.client.get(path)).headers
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["cache-control"] == "no-store"
+
+
+async def test_pages_can_be_asked_for_without_their_body(browser: Browser, shop: Shop) -> None:
+    answer = await browser.client.head("/stacks")
+    assert answer.status_code == 200
 
 
 async def test_static_files_are_served_under_their_version(browser: Browser, shop: Shop) -> None:

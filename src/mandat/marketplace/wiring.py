@@ -13,6 +13,7 @@ from mandat.marketplace.installs.desk import Desk
 from mandat.marketplace.installs.engine import DbosEngine
 from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.runner import Books, StepRunner
+from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.pages.site import Site
 from mandat.marketplace.pages.static_files import own_asset
 from mandat.marketplace.people.membership import Membership
@@ -33,9 +34,6 @@ KEY_FILE = "marketplace.key"
 """Whoever has this file and the database has the customers' keys: keep it out of the database's backups."""
 
 TEMPLATES = Path(__file__).parent / "pages" / "templates"
-
-_ASK_SECONDS = 48 * 3600.0
-"""The provider forgets an unanswered request after 24 h (design.md 6); twice that is on the safe side."""
 
 
 @dataclass(slots=True)
@@ -93,8 +91,6 @@ def open_marketplace(
     runner = StepRunner(books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat())
     engine = DbosEngine(settings.folder, installations, runner, clock=clock)
     membership = Membership(People(database), Passwords(), clock=clock, entropy=entropy)
-    membership.prune()
-    books.permissions.prune_asks(before=clock() - _ASK_SECONDS)
     templates = page_environment(TEMPLATES)
     templates.globals["own_asset"] = own_asset
     site = Site(
@@ -113,6 +109,8 @@ def open_marketplace(
         entropy=entropy,
         is_ready=lambda: engine.launched,
         setup_tries=Throttle(10, 900.0, clock=clock),
+        orders=OncePerForm(clock),
+        order_tries=Throttle(40, 900.0, clock=clock),
     )
     return Marketplace(site, runner, engine, database)
 

@@ -8,7 +8,7 @@ from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.engine import Engine
 from mandat.marketplace.installs.provider import Answer, Asked, NoAnswer, NoPermission, Provider, Refused
 from mandat.marketplace.installs.runner import ACCOUNT_STEP, Books
-from mandat.marketplace.installs.states import Event, State
+from mandat.marketplace.installs.states import Event, State, sources
 from mandat.marketplace.stacks.calls import Call
 from mandat.marketplace.stacks.rights import WHO_ANSWERED, derive_rights
 from mandat.marketplace.stacks.values import Stack
@@ -19,6 +19,9 @@ from mandat.protocol.access_rule import AccessRule
 
 _ID_BYTES = 15
 """120 random bits: 24 characters of base32, not to be guessed although only the owner gets to see it anyway."""
+
+_ASK_SECONDS = 48 * 3600.0
+"""The provider forgets an unanswered request after 24 h (design.md 6); twice that is on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,13 @@ class Desk:
         now = self._clock()
         self._installations.add(order, at=now)
         self._permissions.save_ask(session.user_id, installation_id, session.token_hash, kept, at=now)
+        self._permissions.prune_asks(before=now - _ASK_SECONDS)
         return SentOff(installation_id, asked.validation_url)
 
     def ask_again(self, session: OpenSession, installation: Installation) -> SentOff | NotAsked | None:
         """Asks for the same rights once more. None when the installation is in no state to need them."""
+        if installation.state not in sources(Event.ASKED):
+            return None
         now = self._clock()
         kept = self._permissions.load_ask(session.user_id, installation.id, session.token_hash)
         asked = self._ask(installation.id, installation.rules, kept)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from mandat.marketplace.installs.course import run_course
 from mandat.marketplace.installs.runner import StepRunner
-from mandat.marketplace.installs.states import Event
+from mandat.marketplace.installs.states import Event, State
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind
@@ -146,7 +146,7 @@ class DbosEngine:
     def _give_up(self, installation: Installation, status: str) -> None:
         """The course ended without saying how: a mistake of ours. The customer can try again."""
         found = self._installations.find(installation.id)
-        if found is None or found.attempt != installation.attempt:
+        if found is None or found.state is not State.RUNNING or found.attempt != installation.attempt:
             return
         _log.error("the course of installation %s ended as %s", installation.id, status)
         self._installations.change(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from mandat import client as sdk
 from mandat.client.base import read_answer
+from mandat.look.words import gettext as _
 from mandat.marketplace.stacks.calls import Call
 from mandat.marketplace.stacks.rights import WHO_ANSWERED
 from mandat.marketplace.stacks.yaml_text import JsonValue
@@ -128,17 +129,17 @@ class SdkProvider:
                 origin = origin_of(pending.validation_url)
                 client.for_consumer_key(pending.consumer_key).get("/auth/currentCredential")
         except sdk.InvalidKey:
-            return KeysRefused("application_key", "The provider does not know this application key.")
+            return KeysRefused("application_key", _("The provider does not know this application key."))
         except sdk.InvalidSignature:
-            return KeysRefused("application_secret", "This secret does not belong to this application key.")
+            return KeysRefused("application_secret", _("This secret does not belong to this application key."))
         except sdk.InvalidCredential:
             return KeysWork(origin)
         except sdk.ConfigurationFault as fault:
             return KeysRefused("", str(fault))
         except sdk.ApiFault as fault:
-            return KeysRefused("", f"The provider answered: {fault.message}")
+            return KeysRefused("", _("The provider answered: %(message)s") % {"message": fault.message})
         except sdk.ClientFault as fault:
-            return KeysRefused("", f"The provider could not be asked. {fault}")
+            return KeysRefused("", _("The provider could not be asked. %(fault)s") % {"fault": fault})
         return KeysWork(origin)
 
     def ask(

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from mandat.look.headers import page_headers
+from mandat.look.words import gettext as _
 from mandat.marketplace.pages import catalogue, events, installations, members, setup, static_files
 from mandat.marketplace.pages.fields import MAX_FORM_BYTES, PageRefusal
 from mandat.marketplace.pages.page import AnyRequest, LoginNeeded, OtherHost, login_path, read
@@ -98,24 +99,26 @@ def _other_host(request: AnyRequest, _fault: OtherHost) -> Response[str]:
 def _no_store(request: AnyRequest, fault: Exception) -> Response[str]:
     _log.error("%s", fault)
     return _error_page(
-        request, 503, "The marketplace cannot get at its data right now. Nothing was changed; please try again shortly."
+        request,
+        503,
+        _("The marketplace cannot get at its data right now. Nothing was changed; please try again shortly."),
     )
 
 
 def _http_error(request: AnyRequest, fault: HTTPException) -> Response[str]:
     messages = {
-        404: "There is no page at this address.",
-        405: "This page does not take that kind of request.",
-        413: "This form is too large.",
+        404: _("There is no page at this address."),
+        405: _("This page does not take that kind of request."),
+        413: _("This form is too large."),
     }
     return _error_page(
-        request, fault.status_code, messages.get(fault.status_code, "This request cannot be understood.")
+        request, fault.status_code, messages.get(fault.status_code, _("This request cannot be understood."))
     )
 
 
 def _mistake(request: AnyRequest, fault: Exception) -> Response[str]:
     _log.error("a page failed", exc_info=fault)
-    return _error_page(request, 500, "The marketplace made a mistake. Nothing was changed as far as we know.")
+    return _error_page(request, 500, _("The marketplace made a mistake. Nothing was changed as far as we know."))
 
 
 def _error_page(request: AnyRequest, status: int, message: str) -> Response[str]:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, login_path, open_page, read, write
@@ -14,6 +15,9 @@ from mandat.marketplace.stacks.inputs import Checked, Misfit, as_scope, check_ty
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
+
+ORDER = "-order"
+"""The field that tells one shown preview from another. No input of a stack can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,18 @@ async def install(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     page = await open_page(request)
     stack = _stack(page, stack_id)
     form = await page.form()
-    typed = form.without(FORM_TOKEN)
+    typed = form.without(FORM_TOKEN, ORDER)
     if page.visitor is None:
         return page.go(login_path(f"/stacks/{stack.id}/preview?{urlencode(typed)}"))
-    page.check(form, "install", stack.digest, *_flat(typed))
+    order = form.text(ORDER)
+    page.check(form, "install", stack.digest, order, *_flat(typed))
     checked = check_typed(stack.inputs, typed)
     if isinstance(checked, Misfit):
         return _form(page, stack, typed=typed, problems=checked.problems)
-    outcome = await page.site.call(page.site.desk.order, page.visitor, stack, checked.values)
+    member = page.visitor
+    page.limit_orders(member)
+    desk = page.site.desk
+    outcome = await page.site.call(page.site.orders.order, order, lambda: desk.order(member, stack, checked.values))
     if isinstance(outcome, NotAsked):
         return _preview(page, stack, checked.values, problem=outcome)
     return page.send_off(outcome.validation_url, f"/installations/{outcome.installation_id}")
@@ -102,7 +110,7 @@ def _catalogue(page: Page) -> ASGIResponse:
 def _form(page: Page, stack: Stack, *, typed: dict[str, str], problems: dict[str, str] | None = None) -> ASGIResponse:
     errors = [(name if name in _names(stack) else None, problem) for name, problem in (problems or {}).items()]
     optional_shown = any(name in typed for name in _names(stack) if not _field_required(stack, name)) or any(
-        name is not None and not _field_required(stack, name) for name, _ in errors
+        name is not None and not _field_required(stack, name) for name, _problem in errors
     )
     return page.render(
         "stack.html",
@@ -128,7 +136,8 @@ def _preview(
     page: Page, stack: Stack, values: dict[str, JsonValue], *, problem: NotAsked | None = None
 ) -> ASGIResponse:
     typed = {name: _typed(value) for name, value in values.items()}
-    token = page.token("install", stack.digest, *_flat(typed))
+    order = page.site.entropy(16).hex()
+    token = page.token("install", stack.digest, order, *_flat(typed))
     registration = page.registration
     return page.render(
         "preview.html",
@@ -138,7 +147,7 @@ def _preview(
         preview=preview_of(stack, values),
         typed=typed,
         back=f"/stacks/{stack.id}?{urlencode(typed)}",
-        hidden={FORM_TOKEN: token, **typed},
+        hidden={FORM_TOKEN: token, ORDER: order, **typed},
         problem=problem,
         provider_host=registration.validation_origin.partition("://")[2] if registration else "",
         current="/stacks",
@@ -179,7 +188,7 @@ def shown_inputs(stack: Stack, values: dict[str, JsonValue]) -> list[tuple[str, 
     for field in stack.inputs.fields:
         value = values[field.name]
         if isinstance(value, bool):
-            shown.append((field.title, "Yes" if value else "No"))
+            shown.append((field.title, _("Yes") if value else _("No")))
         else:
             shown.append((field.title, dict(field.choices).get(str(value), str(value))))
     return shown
@@ -212,5 +221,5 @@ def _examples(stack: Stack) -> dict[str, JsonValue]:
 def _stack(page: Page, stack_id: str) -> Stack:
     stack = page.site.books.shelf.find_offered(stack_id)
     if stack is None:
-        raise PageRefusal(404, "There is no such stack in this marketplace.")
+        raise PageRefusal(404, _("There is no such stack in this marketplace."))
     return stack

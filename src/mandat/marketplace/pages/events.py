@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.installs.states import State
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import View, view_of
@@ -29,7 +30,7 @@ async def stream_progress(request: AnyRequest, installation_id: FromPath[str]) -
     member = page.member()
     found = await page.site.read(page.site.books.installations.find_own, member.user_id, installation_id)
     if found is None:
-        raise PageRefusal(404, "You have no such installation.")
+        raise PageRefusal(404, _("You have no such installation."))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
     return Stream(_progress(page, found), media_type="text/event-stream", headers=headers)
 

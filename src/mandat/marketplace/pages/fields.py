@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from mandat.look.words import gettext as _
+
 MAX_FORM_BYTES = 32 * 1024
 """The largest form is an order with a long key."""
 MAX_FIELDS = 50
@@ -37,7 +39,7 @@ class Fields:
     def text(self, name: str) -> str:
         """A field that must be there. Raises PageRefusal (400) naming it."""
         if name not in self.values:
-            raise PageRefusal(400, f'The field "{name}" is missing.')
+            raise PageRefusal(400, _('The field "%(name)s" is missing.') % {"name": name})
         return self.values[name]
 
     def without(self, *names: str) -> dict[str, str]:
@@ -55,16 +57,16 @@ def parse_fields(encoded: bytes) -> Fields:
     values: dict[str, str] = {}
     pairs = [pair for pair in encoded.split(b"&") if pair]
     if len(pairs) > MAX_FIELDS:
-        raise PageRefusal(400, "There are more fields than any of our forms has.")
+        raise PageRefusal(400, _("There are more fields than any of our forms has."))
     for pair in pairs:
         raw_name, _equals, raw_value = pair.partition(b"=")
         name, value = _decoded(raw_name), _decoded(raw_value)
         if name is None:
-            raise PageRefusal(400, "A field has a name that is not text in UTF-8.")
+            raise PageRefusal(400, _("A field has a name that is not text in UTF-8."))
         if value is None:
-            raise PageRefusal(400, f'The field "{name[:40]}" is not text in UTF-8.')
+            raise PageRefusal(400, _('The field "%(name)s" is not text in UTF-8.') % {"name": name[:40]})
         if name in values:
-            raise PageRefusal(400, f'The field "{name[:40]}" is there twice.')
+            raise PageRefusal(400, _('The field "%(name)s" is there twice.') % {"name": name[:40]})
         values[name] = value
     return Fields(values)
 

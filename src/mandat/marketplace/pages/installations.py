@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.runner import ACCOUNT_STEP
 from mandat.marketplace.installs.states import State, StepState
@@ -90,6 +91,7 @@ async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
     member = page.member()
     installation = await _find(page, installation_id)
     page.check(form, "ask", installation.id)
+    page.limit_orders(member)
     outcome = await page.site.call(page.site.desk.ask_again, member, installation)
     if outcome is None:
         return page.go(f"/installations/{installation.id}")
@@ -126,7 +128,7 @@ async def _find(page: Page, installation_id: str) -> Installation:
     member = page.member()
     found = await page.site.read(page.site.books.installations.find_own, member.user_id, installation_id)
     if found is None:
-        raise PageRefusal(404, "You have no such installation.")
+        raise PageRefusal(404, _("You have no such installation."))
     return found
 
 
@@ -161,7 +163,7 @@ def view_of(page: Page, installation: Installation) -> View:
     connection = None
     if installation.connection_id is not None:
         connection = books.permissions.find_connection(installation.user_id, installation.connection_id)
-    steps = [_step("See which account you answered with", records[ACCOUNT_STEP])]
+    steps = [_step(_("See which account you answered with"), records[ACCOUNT_STEP])]
     scope = as_scope(installation.inputs)
     steps += [_step(resolve_text(step.words, scope), records[step.id]) for step in stack.install]
     done = sum(step.state is StepState.DONE for step in steps)

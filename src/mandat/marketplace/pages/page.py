@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from litestar import Request, get, post
+from litestar import Request, post, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
 from mandat.look.headers import page_headers
 from mandat.look.same_origin import is_same_origin
+from mandat.look.words import gettext as _
 from mandat.marketplace.installs.provider import origin_of
 from mandat.marketplace.pages.fields import MAX_FORM_BYTES, Fields, PageRefusal, parse_fields
 from mandat.marketplace.pages.site import Site
@@ -25,7 +26,7 @@ from mandat.marketplace.store.registrations import Registration
 SESSION_COOKIE = "market-session"
 FORM_COOKIE = "market-form"
 """Binds the forms of somebody who is not logged in; it identifies nobody."""
-FORM_TOKEN = "form_token"  # noqa: S105 the name of a form field
+FORM_TOKEN = "-token"  # noqa: S105 the name of a form field; no input of a stack can be called so
 
 AnyRequest = Request[Any, Any, Any]
 Handler = Callable[..., Any]
@@ -71,14 +72,14 @@ class Page:
         headers = self.request.headers
         origin, fetch_site = headers.get("origin"), headers.get("sec-fetch-site")
         if not is_same_origin(origin=origin, fetch_site=fetch_site, own_origin=self.site.origin):
-            raise PageRefusal(403, "This form was not sent from one of our own pages.")
+            raise PageRefusal(403, _("This form was not sent from one of our own pages."))
         if _FORM_TYPE.fullmatch(headers.get("content-type", "").strip()) is None:
-            raise PageRefusal(400, "The content type must be application/x-www-form-urlencoded.")
+            raise PageRefusal(400, _("The content type must be application/x-www-form-urlencoded."))
         body = b""
         async for chunk in self.request.stream():
             body += chunk
             if len(body) > MAX_FORM_BYTES:
-                raise PageRefusal(413, "This form is too large.")
+                raise PageRefusal(413, _("This form is too large."))
         return parse_fields(body)
 
     def member(self) -> OpenSession:
@@ -86,6 +87,11 @@ class Page:
         if self.visitor is None:
             raise LoginNeeded(self.here if self.request.method == "GET" else "/")
         return self.visitor
+
+    def limit_orders(self, member: OpenSession) -> None:
+        """Raises PageRefusal (429) when somebody asks for permissions as no person would."""
+        if self.site.order_tries.take(str(member.user_id)):
+            raise PageRefusal(429, _("You have ordered very often in a short time. Please wait a quarter of an hour."))
 
     # -- form tokens
 
@@ -98,8 +104,10 @@ class Page:
         if not self.site.tokens.check(form.text(FORM_TOKEN), action, self._bearer(), *parts):
             raise PageRefusal(
                 403,
-                "This form is no longer valid: you may have logged in or out since it was shown, or your browser does"
-                " not keep our cookies. Open the page again and send it once more.",
+                _(
+                    "This form is no longer valid: you may have logged in or out since it was shown, or your browser"
+                    " does not keep our cookies. Open the page again and send it once more."
+                ),
             )
 
     def _bearer(self) -> str:
@@ -206,8 +214,8 @@ def login_path(next_path: str) -> str:
 
 
 def read(path: str) -> Callable[[Handler], HTTPRouteHandler]:
-    """A handler of GET. It changes nothing."""
-    return get(path, include_in_schema=False)
+    """A handler of GET and HEAD. It changes nothing."""
+    return route(path, http_method=["GET", "HEAD"], include_in_schema=False)
 
 
 def write(path: str) -> Callable[[Handler], HTTPRouteHandler]:

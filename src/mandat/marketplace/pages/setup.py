@@ -9,6 +9,7 @@ import re
 
 from litestar.response.base import ASGIResponse
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.installs.provider import KeysRefused
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.store.registrations import Registration
@@ -52,9 +53,9 @@ def _code_errors(page: Page, typed: str) -> Errors:
     if code is None:
         return []
     if wait := page.site.setup_tries.take("setup"):
-        return [("setup_code", f"There were too many tries. Please wait {wait} seconds.")]
+        return [("setup_code", _("There were too many tries. Please wait %(num)d seconds.") % {"num": wait})]
     if not hmac.compare_digest(typed.strip().encode("utf-8", "surrogatepass"), code.encode()):
-        return [("setup_code", "This is not the setup code. The marketplace prints it when it starts.")]
+        return [("setup_code", _("This is not the setup code. The marketplace prints it when it starts."))]
     page.site.setup_tries.forgive("setup")
     return []
 
@@ -62,9 +63,9 @@ def _code_errors(page: Page, typed: str) -> Errors:
 def _format_errors(key: str, secret: str) -> Errors:
     errors: Errors = []
     if not _KEY.fullmatch(key):
-        errors.append(("application_key", "An application key has 8 to 64 letters and digits."))
+        errors.append(("application_key", _("An application key has 8 to 64 letters and digits.")))
     if not _KEY.fullmatch(secret):
-        errors.append(("application_secret", "An application secret has 8 to 64 letters and digits."))
+        errors.append(("application_secret", _("An application secret has 8 to 64 letters and digits.")))
     return errors
 
 

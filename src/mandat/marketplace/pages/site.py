@@ -14,6 +14,7 @@ from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.desk import Desk
 from mandat.marketplace.installs.provider import Provider, origin_of
 from mandat.marketplace.installs.runner import Books
+from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.people.membership import Membership
 from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.settings import MarketplaceSettings
@@ -52,6 +53,8 @@ class Site:
     entropy: Callable[[int], bytes]
     is_ready: Callable[[], bool]
     setup_tries: Throttle
+    orders: OncePerForm
+    order_tries: Throttle
     brand: Brand = BRAND
     _calls: CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_CALLS_AT_ONCE))
 

@@ -7,6 +7,7 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from mandat.look.static import STATIC_FILES, STATIC_PREFIX, StaticFile
+from mandat.look.words import gettext as _
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import AnyRequest, read
 
@@ -41,6 +42,6 @@ async def send_static_file(request: AnyRequest, name: FromPath[str]) -> ASGIResp
     """One file."""
     file = _ALL_FILES.get(STATIC_PREFIX + name)
     if file is None:
-        raise PageRefusal(404, "There is no such file.")
+        raise PageRefusal(404, _("There is no such file."))
     versioned = request.scope["query_string"] == f"v={file.version}".encode()
     return ASGIResponse(body=file.content, media_type=file.media_type, headers=file.headers(versioned=versioned))

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mandat.look.words import gettext as _
+from mandat.look.words import ngettext
 from mandat.marketplace.people.passwords import MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARACTERS, Passwords
 from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.store.people import OpenSession, People
@@ -55,7 +57,7 @@ class Membership:
         if not _LOGIN.fullmatch(login):
             return NotLoggedIn(
                 "login",
-                "Please choose a login of 3 to 64 letters, digits and . _ + @ - characters, or your e-mail address.",
+                _("Please use your e-mail address, or 3 to 64 letters, digits and the characters . _ + @ -"),
             )
         problem = _password_problem(password)
         if problem:
@@ -64,7 +66,7 @@ class Membership:
             return _too_many(wait)
         user = self._people.add_user(login, self._passwords.hash(password), at=self._clock())
         if user is None:
-            return NotLoggedIn("login", "This login is taken. Log in instead, or choose another one.")
+            return NotLoggedIn("login", _("This login is taken. Log in instead, or choose another one."))
         return self._open(user.id, user.login)
 
     def log_in(self, login: str, password: str, *, address: str) -> LoggedIn | NotLoggedIn:
@@ -76,7 +78,7 @@ class Membership:
         fits = len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD_BYTES
         right = self._passwords.is_right(user.password_hash if user and fits else None, password[:MAX_PASSWORD_BYTES])
         if user is None or not right:
-            return NotLoggedIn("", "Login or password is wrong.")
+            return NotLoggedIn("", _("Login or password is wrong."))
         self._by_login.forgive(login)
         return self._open(user.id, user.login)
 
@@ -94,26 +96,27 @@ class Membership:
         """Ends this session."""
         self._people.end_session(session.token_hash)
 
-    def prune(self) -> None:
-        """Forgets sessions that are over."""
-        now = self._clock()
-        self._people.prune_sessions(seen_before=now - IDLE_SECONDS, opened_before=now - LONGEST_SECONDS)
-
     def _open(self, user_id: int, login: str) -> LoggedIn:
         token = base64.urlsafe_b64encode(self._entropy(_TOKEN_BYTES)).rstrip(b"=").decode("ascii")
-        self._people.add_session(token, user_id, at=self._clock())
+        now = self._clock()
+        self._people.prune_sessions(seen_before=now - IDLE_SECONDS, opened_before=now - LONGEST_SECONDS)
+        self._people.add_session(token, user_id, at=now)
         return LoggedIn(token, login)
 
 
 def _password_problem(password: str) -> str | None:
     if len(password) < MIN_PASSWORD_CHARACTERS:
-        return f"Please choose a password of at least {MIN_PASSWORD_CHARACTERS} characters."
+        return _("Please choose a password of at least %(num)d characters.") % {"num": MIN_PASSWORD_CHARACTERS}
     if len(password.encode("utf-8", "surrogatepass")) > MAX_PASSWORD_BYTES:
-        return "This password is too long."
+        return _("This password is too long.")
     return None
 
 
 def _too_many(wait: int) -> NotLoggedIn:
     minutes = max(1, round(wait / 60))
-    when = "a minute" if minutes == 1 else f"{minutes} minutes"
-    return NotLoggedIn("", f"There were too many tries. Please try again in {when}.", wait)
+    message = ngettext(
+        "There were too many tries. Please try again in a minute.",
+        "There were too many tries. Please try again in %(num)d minutes.",
+        minutes,
+    )
+    return NotLoggedIn("", message % {"num": minutes}, wait)

@@ -14,6 +14,7 @@ from enum import StrEnum
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.stacks.expressions import Origin, Reference, Template, Unresolved, resolve
 from mandat.marketplace.stacks.yaml_text import JsonValue
 
@@ -111,13 +112,15 @@ def check_typed(inputs: Inputs, typed: Mapping[str, str]) -> Checked | Misfit:
     Args:
         typed: text by field name; a field may be absent.
     """
-    problems = {name: "There is no such field." for name in typed if name not in {each.name for each in inputs.fields}}
+    problems = {
+        name: _("There is no such field.") for name in typed if name not in {each.name for each in inputs.fields}
+    }
     values: dict[str, JsonValue] = {}
     for field in inputs.fields:
         text = typed.get(field.name, "").strip()
         if not text:
             if field.required:
-                problems[field.name] = "Please fill this in."
+                problems[field.name] = _("Please fill this in.")
             continue
         try:
             values[field.name] = _read(field, text)
@@ -134,15 +137,15 @@ def check_typed(inputs: Inputs, typed: Mapping[str, str]) -> Checked | Misfit:
 
 def _read(field: InputField, text: str) -> JsonValue:
     if any(unicodedata.category(character) in _INVISIBLE for character in text):
-        raise ValueError("This holds characters that cannot be seen; please type it again.")
+        raise ValueError(_("This holds characters that cannot be seen; please type it again."))
     match field.kind:
         case Kind.NUMBER:
             if not _WHOLE_NUMBER.fullmatch(text):
-                raise ValueError(field.problem or "Please write a whole number.")
+                raise ValueError(field.problem or _("Please write a whole number."))
             return int(text)
         case Kind.SWITCH:
             return text in ("on", "true", "yes")
-        case _ if field.format == "hostname":
+        case Kind.TEXT if field.format == "hostname":
             return text.lower().removesuffix(".")
         case _:
             return text
@@ -163,24 +166,24 @@ def _own_problem(field: InputField, value: JsonValue) -> str | None:
     if not isinstance(value, str):
         return None
     if field.in_path and _LEAVES_ITS_SEGMENT.search(value):
-        return field.problem or "This may not hold blanks, '/', '*', '..' or the like."
+        return field.problem or _("This may not hold blanks, '/', '*', '..' or the like.")
     if field.format == "hostname" and not _HOST_NAME.fullmatch(value):
-        return field.problem or "Please write a host name such as mail.example.org."
+        return field.problem or _("Please write a host name such as mail.example.org.")
     if field.format == "email" and not _EMAIL.fullmatch(value):
-        return field.problem or "Please write an e-mail address such as postmaster@example.org."
+        return field.problem or _("Please write an e-mail address such as postmaster@example.org.")
     return None
 
 
 def _general_sentence(fault: ValidationError) -> str:
     match fault.validator:
         case "maxLength":
-            return f"Please use at most {fault.validator_value} characters."
+            return _("Please use at most %(num)s characters.") % {"num": fault.validator_value}
         case "minLength":
-            return f"Please use at least {fault.validator_value} characters."
+            return _("Please use at least %(num)s characters.") % {"num": fault.validator_value}
         case "minimum" | "maximum":
-            schema = fault.schema if isinstance(fault.schema, dict) else {}
-            return f"Please write a number from {schema.get('minimum', '…')} to {schema.get('maximum', '…')}."
+            schema = {**fault.schema} if isinstance(fault.schema, dict) else {}
+            return _("Please write a number from %(minimum)s to %(maximum)s.") % schema
         case "enum":
-            return "Please choose one of the listed values."
+            return _("Please choose one of the listed values.")
         case _:
-            return "This does not have the right form."
+            return _("This does not have the right form.")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mandat.look.words import gettext as _
 from mandat.marketplace.stacks.calls import needed_rule
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope
@@ -17,8 +18,6 @@ from mandat.protocol.access_rule import AccessRule
 
 WHO_ANSWERED = AccessRule("GET", "/me")
 """What the marketplace itself needs: to show which account a permission came from."""
-
-_WHO_ANSWERED_WORDS = "See which account you answered with: your identifier, name and contact details"
 
 
 class Effect(StrEnum):
@@ -68,7 +67,15 @@ def derive_rights(stack: Stack, values: Mapping[str, JsonValue]) -> tuple[Needed
     derived = [NeededRight(rule, tuple(words[rule]), tuple(ids), "*" in rule.path) for rule, ids in steps.items()]
     if WHO_ANSWERED in steps:
         return tuple(derived)
-    return (NeededRight(WHO_ANSWERED, (_WHO_ANSWERED_WORDS,), (), open_id=False), *derived)
+    return (
+        NeededRight(
+            WHO_ANSWERED,
+            (_("See which account you answered with: your identifier, name and contact details"),),
+            (),
+            open_id=False,
+        ),
+        *derived,
+    )
 
 
 def is_covered(rules: Sequence[AccessRule], *, method: str, path: str) -> bool:

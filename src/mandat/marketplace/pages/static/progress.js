@@ -13,4 +13,15 @@
     events.close();
     window.location.reload();
   });
+  // A browser comes again by itself after a broken connection, but gives up after an answer that is no stream.
+  events.addEventListener("error", function () {
+    if (events.readyState !== EventSource.CLOSED) return;
+    const again = window.setInterval(function () {
+      fetch("/health/live", { cache: "no-store" }).then(function (answer) {
+        if (!answer.ok) return;
+        window.clearInterval(again);
+        window.location.reload();
+      }, function () {});
+    }, 2000);
+  });
 })();
