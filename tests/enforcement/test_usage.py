@@ -4,6 +4,9 @@ import asyncio
 import json
 from pathlib import Path
 
+import msgspec
+
+from mandat.enforcement.interfaces import Use
 from mandat.enforcement.usage import UsageSender
 
 
@@ -35,12 +38,12 @@ async def test_a_second_s_uses_are_one_line_with_equal_ones_counted_together(tmp
     await _until_received(received, 2)
     task.cancel()
     server.close()
-    assert [json.loads(line) for line in received] == [
+    assert [msgspec.json.decode(line, type=list[Use]) for line in received] == [
         [
-            {"credential_id": 11, "rule": "GET /me", "address": "203.0.113.9", "calls": 3, "at": 1_700_000_001},
-            {"credential_id": 11, "rule": "GET /me", "address": "203.0.113.10", "calls": 1, "at": 1_700_000_001},
+            Use(11, "GET /me", "203.0.113.9", calls=3, at=1_700_000_001),
+            Use(11, "GET /me", "203.0.113.10", calls=1, at=1_700_000_001),
         ],
-        [{"credential_id": 12, "rule": "-", "address": "203.0.113.9", "calls": 1, "at": 1_700_000_002}],
+        [Use(12, "-", "203.0.113.9", calls=1, at=1_700_000_002)],
     ]
 
 

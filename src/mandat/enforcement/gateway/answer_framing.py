@@ -10,13 +10,7 @@ from typing import Final
 
 import httptools
 
-from mandat.enforcement.gateway.framing import (
-    MAX_LENGTH_DIGITS,
-    FramingFault,
-    Headers,
-    find_raw_fault,
-    without_blanks,
-)
+from mandat.enforcement.gateway.framing import MAX_LENGTH_DIGITS, FramingFault, Headers
 
 _MAX_FIELDS: Final = 128
 _BODILESS: Final = (204, 304)
@@ -67,8 +61,6 @@ class AnswerParser:
         is_http_11 = head.startswith(b"HTTP/1.1 ")
         if not (is_http_11 or head.startswith(b"HTTP/1.0 ")) or not head[9:12].isdigit():
             return FramingFault("not an HTTP/1.1 or HTTP/1.0 status line")
-        if (why := find_raw_fault(head, max_fields=_MAX_FIELDS)) is not None:
-            return FramingFault(why)
         self._headers = []
         self._is_head_done = self.is_complete = False
         try:
@@ -76,9 +68,9 @@ class AnswerParser:
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             return FramingFault("a malformed answer head")
         status = int(head[9:12])
-        if not self._is_head_done or status < 100 or status == 101:
+        if not self._is_head_done or status < 100 or status == 101 or len(self._headers) > _MAX_FIELDS:
             return FramingFault("a malformed answer head")
-        return _answer_head(status, without_blanks(head, self._headers), is_http_11, is_answer_to_head)
+        return _answer_head(status, self._headers, is_http_11, is_answer_to_head)
 
     def feed_body(self, data: bytes) -> bool:
         """More of a body. False: it is malformed. Bytes after the end set `is_beyond_end` and are not part of it."""
@@ -103,7 +95,7 @@ class AnswerParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_head_done:
-            self._headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._is_head_done = True

@@ -1,7 +1,9 @@
 """Decides whether the bytes of a head are one HTTP message that every hop reads alike, and parses them.
 
-httptools parses; it is lenient, so each head is checked as raw bytes first and its framing fields once more afterwards
-(design.md 8, threats.md 3.4). Judging the target and the fields' meaning is left to `mandat.core.decision`.
+httptools parses, and refuses by itself what its strict mode knows: bare CR and LF, folded fields, control characters,
+blanks around names, chunks that do not end where they say. It is lenient about versions, blanks in the request line,
+Host, transfer codings, trailers and sizes (design.md 8); those are checked here. tests/enforcement/test_framing.py
+holds both kinds. Judging the target and what fields mean is left to `mandat.core.decision`.
 Source: RFC 9112 sections 2, 3, 5 and 6.
 """
 
@@ -11,7 +13,6 @@ from typing import Final
 import httptools
 
 HEAD_END: Final = b"\r\n\r\n"
-_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
 MAX_LENGTH_DIGITS: Final = 15
 """Digits of a Content-Length: a petabyte, and far from any integer limit."""
@@ -53,26 +54,6 @@ class RequestHead:
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
 
 
-def find_raw_fault(head: bytes, *, max_fields: int) -> str | None:
-    """Why a head (a status or request line, fields, and the empty line) is refused before any parser sees it."""
-    ends = head.translate(None, _TEXT)
-    lines = len(ends) // 2
-    if ends != b"\r\n" * lines or head.count(b"\r\n") != lines:
-        return "a control character, or a line that does not end in CR LF"
-    if b"\r\n " in head or b"\r\n\t" in head:
-        return "a folded header field"
-    if lines - 2 > max_fields:
-        return "too many header fields"
-    return None
-
-
-def without_blanks(head: bytes, headers: Headers) -> Headers:
-    """The fields of `head` without blanks after their values, which httptools leaves there."""
-    if b" \r\n" not in head and b"\t\r\n" not in head:
-        return headers
-    return [(name, value.rstrip(b" \t")) for name, value in headers]
-
-
 def is_hopeless(start: bytes) -> bool:
     """Whether the first bytes of a head, still without its end, can no longer become an acceptable one."""
     if start == b"\r":
@@ -101,9 +82,7 @@ class RequestParser:
         line_end = head.find(b"\r\n")
         version = head[line_end - 9 : line_end]
         if version not in _VERSIONS or head.count(b" ", 0, line_end) != 2:
-            return FramingFault("not an HTTP/1.1 or HTTP/1.0 request line")
-        if (why := find_raw_fault(head, max_fields=max_fields)) is not None:
-            return FramingFault(why)
+            return FramingFault("a malformed request line, or another version than 1.0 and 1.1")
         self._is_head_done = self.is_complete = False
         try:
             self._parser.feed_data(head)
@@ -113,7 +92,9 @@ class RequestParser:
             return FramingFault("a malformed request head")
         if not self._is_head_done:
             return FramingFault("a malformed request head")
-        headers, self._headers = without_blanks(head, self._headers), []
+        headers, self._headers = self._headers, []
+        if len(headers) > max_fields:
+            return FramingFault("too many header fields")
         method = head[: head.find(b" ")]
         return _request_head(method, self._target, headers, is_http_11=version == _VERSIONS[0])
 
@@ -137,7 +118,7 @@ class RequestParser:
         self._target = url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
+        self._headers.append((name.lower(), value.rstrip()))
 
     def on_headers_complete(self) -> None:
         self._is_head_done = True

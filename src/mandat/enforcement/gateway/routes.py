@@ -49,7 +49,8 @@ class RouteTable:
         self._kinds: dict[tuple[bytes, bytes], Kind] = heads | kinds
         owners = {upstream.prefix: upstream for upstream in upstreams}
         owners.update(dict.fromkeys(AUTHORITY_PREFIXES, authority))
-        self._owners = sorted(owners.items(), key=lambda owner: -len(owner[0]))
+        longest_first = sorted(owners.items(), key=lambda owner: -len(owner[0]))
+        self._owners = [(prefix, f"{prefix}/", upstream) for prefix, upstream in longest_first]
 
     def kind(self, method: bytes, path: bytes) -> Kind:
         """What becomes of this request. `path` is the raw target up to the question mark."""
@@ -65,11 +66,11 @@ class RouteTable:
     def find_upstream(self, target: CanonicalTarget) -> Upstream | None:
         """Who answers a permitted call. None: nobody (404)."""
         path = target.opaque
-        for prefix, upstream in self._owners:
-            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+        for prefix, below, upstream in self._owners:
+            if path.startswith(below) or path == prefix:
                 return upstream
         return None
 
     def opaque_prefixes(self) -> tuple[str, ...]:
         """The prefixes below which `%2F` is one segment's text, not a slash."""
-        return tuple(prefix for prefix, upstream in self._owners if upstream.encoded_slash == "opaque")
+        return tuple(prefix for prefix, _, upstream in self._owners if upstream.encoded_slash == "opaque")

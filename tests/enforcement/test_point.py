@@ -1,0 +1,124 @@
+"""The point drives the decision: at once when it can, waiting when it must, closed when it cannot know."""
+
+import time
+
+import pytest
+
+from doubles.grants import CountedUses, MemoryGrants, signed_headers
+from doubles.upstream_gateway import LocalReplay
+from mandat.core.decision import CallHead, Deny, Permit, Policy
+from mandat.enforcement.failures import AddressFailures
+from mandat.enforcement.point import EnforcementPoint, Suspended
+from mandat.protocol.refusals import Reason
+
+BASE = "https://api.example"
+
+
+class _Bench:
+    def __init__(self, *, strict: bool = False) -> None:
+        self.source, self.replay, self.uses = MemoryGrants(), LocalReplay(), CountedUses()
+        self.source.add_application(strict=strict)
+        self.source.add_grant("GET /me", "POST /me")
+        self.failures = AddressFailures(time.monotonic, burst=2, refill_per_second=0.001)
+        self.point = EnforcementPoint(
+            self.source, self.replay, self.uses, policy=Policy(), failures=self.failures, clock=time.time
+        )
+
+    def call(self, method: str, path: str = "/1.0/me", body: bytes = b"") -> CallHead:
+        signed = signed_headers(method, BASE + path, timestamp=int(time.time()), body=body)
+        headers = [(name.lower().encode(), value.encode()) for name, value in signed.items()]
+        return CallHead(method.encode(), path.encode(), headers, "203.0.113.9", (BASE.encode(),))
+
+    async def decide(self, call: CallHead, body: bytes | Reason = b"") -> Permit | Deny:
+        decision = self.point.judge(call, None)
+        if not isinstance(decision, Suspended):
+            return decision
+
+        async def read_body(max_bytes: int) -> bytes | Reason:
+            return body
+
+        return await self.point.finish(decision, read_body)
+
+
+def test_a_read_that_is_in_memory_is_decided_at_once() -> None:
+    bench = _Bench()
+    decision = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(decision, Permit)
+    assert bench.uses.uses[0][:3] == (11, "GET /me", "203.0.113.9")
+
+
+def test_a_refusal_is_decided_at_once_and_counts_no_use() -> None:
+    bench = _Bench()
+    decision = bench.point.judge(bench.call("GET", "/1.0/other"), b"")
+    assert isinstance(decision, Deny) and decision.reason is Reason.NOT_GRANTED_CALL
+    assert bench.uses.uses == []
+
+
+@pytest.mark.parametrize("is_cold", [True, False])
+async def test_a_write_waits_for_its_body_and_its_admission(is_cold: bool) -> None:
+    bench = _Bench()
+    bench.source.is_cold = is_cold
+    decision = await bench.decide(bench.call("POST", body=b"{}"), b"{}")
+    assert isinstance(decision, Permit) and decision.body == b"{}"
+    assert len(bench.replay.memory) == 1
+
+
+async def test_a_refused_write_is_not_remembered_as_made() -> None:
+    bench = _Bench()
+    decision = await bench.decide(bench.call("POST", "/1.0/other"))
+    assert isinstance(decision, Deny) and len(bench.replay.memory) == 0
+
+
+async def test_a_strict_application_may_not_repeat_a_write() -> None:
+    bench = _Bench(strict=True)
+    call = bench.call("POST")
+    first, second = await bench.decide(call), await bench.decide(call)
+    assert isinstance(first, Permit)
+    assert isinstance(second, Deny) and second.reason is Reason.REPLAYED
+
+
+@pytest.mark.parametrize("reason", [Reason.BODY_TOO_LARGE, Reason.NO_BUFFER_LEFT])
+async def test_a_body_that_cannot_be_had_is_the_reason_of_the_refusal(reason: Reason) -> None:
+    bench = _Bench()
+    decision = await bench.decide(bench.call("POST"), reason)
+    assert isinstance(decision, Deny) and decision.reason is reason
+
+
+async def test_a_long_body_is_checked_as_strictly_as_a_short_one() -> None:
+    bench = _Bench()
+    good = b'{"a":"' + b"x" * 100_000 + b'"}'
+    bad = good + b" {}"
+    assert isinstance(await bench.decide(bench.call("POST", body=good), good), Permit)
+    refused = await bench.decide(bench.call("POST", body=bad), bad)
+    assert isinstance(refused, Deny) and refused.reason is Reason.MALFORMED_BODY
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_storage_that_fails_is_a_refusal_not_an_error(method: str) -> None:
+    bench = _Bench()
+    bench.source.is_down = True
+    decision = await bench.decide(bench.call(method))
+    assert isinstance(decision, Deny) and decision.reason is Reason.STORAGE_UNAVAILABLE
+    bench.source.is_down = False
+    bench.source.is_cold = bench.replay.is_down = True
+    decision = await bench.decide(bench.call(method))
+    assert isinstance(decision, Permit) is (method == "GET")
+
+
+def test_failures_close_the_door_before_storage_is_asked() -> None:
+    bench = _Bench()
+    wrong = bench.call("GET")._replace(target=b"/1.0/me?x")
+    for _ in range(2):
+        decision = bench.point.judge(wrong, b"")
+        assert isinstance(decision, Deny) and decision.reason is Reason.INVALID_SIGNATURE
+    asked = bench.source.peeks
+    decision = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(decision, Deny) and decision.reason is Reason.TOO_MANY_FAILURES
+    assert bench.source.peeks == asked
+
+
+def test_a_suspended_application_is_refused() -> None:
+    bench = _Bench()
+    bench.source.add_application(active=False)
+    decision = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(decision, Deny) and decision.reason is Reason.INVALID_KEY
