@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from mandat.authority.values import Application, User
     from mandat.server.administration import Administration
 
-app = App(name="app", help="Registered applications: create, list, suspend, resume, delete.", group="Administer")
+app = App(
+    name="app",
+    help="Registered applications: create, list, suspend, resume, delete; replace their secrets.",
+    group="Administer",
+)
 
 
 @app.command(name="create")
@@ -120,7 +124,7 @@ def delete_application(application: str, /, *, options: AdminOptions = NO_OPTION
 
 def _change(options: AdminOptions, application: str, verb: Literal["suspend", "resume", "delete"], done: str) -> int:
     async def work(admin: "Administration") -> str:
-        found = await _application(admin, application)
+        found = await find_application(admin, application)
         if not await getattr(admin.authority.applications, verb)(None, found.id, actor=ACTOR, address=LOCAL):
             raise problem(f"The application {found.key} was not {done}: it is {found.status.value} now.")
         return found.name
@@ -129,7 +133,8 @@ def _change(options: AdminOptions, application: str, verb: Literal["suspend", "r
     return 0
 
 
-async def _application(admin: "Administration", wanted: str) -> "Application":
+async def find_application(admin: "Administration", wanted: str) -> "Application":
+    """The application with that key or number. Raises Problem when there is none."""
     known = await admin.authority.applications.list_applications(None)
     for one in known:
         if wanted in (one.key, str(one.id)):

@@ -5,7 +5,16 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from mandat.authority.service import Authority
-from mandat.web.pages import account, connected, consent, create_application, home, own_applications, sessions
+from mandat.web.pages import (
+    account,
+    application_secrets,
+    connected,
+    consent,
+    create_application,
+    home,
+    own_applications,
+    sessions,
+)
 from mandat.web.pages.errors import page_errors
 from mandat.web.pages.frame.fields import MAX_FORM_BYTES
 from mandat.web.pages.frame.page import AnyRequest, Page, open_page
@@ -23,6 +32,7 @@ def controllers() -> list[ControllerRouterHandler]:
         *consent.HANDLERS,
         *connected.HANDLERS,
         *own_applications.HANDLERS,
+        *application_secrets.HANDLERS,
     ]
 
 

@@ -14,6 +14,7 @@ _READ = [
     "/account/applications/revoke",
     "/developer/applications",
     "/developer/applications/change",
+    "/developer/applications/secrets",
     "/createApp",
     "/createApp/",
     "/api/createApp",
@@ -31,6 +32,7 @@ _WRITE = [
     "/account/sessions",
     "/account/applications/revoke",
     "/developer/applications/change",
+    "/developer/applications/secrets",
     "/createApp/",
     "/auth/",
 ]
