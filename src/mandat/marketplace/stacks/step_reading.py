@@ -23,6 +23,9 @@ _OPTIONAL = (
     "x-mandat-right",
     "x-mandat-creates",
 )
+STEP_MEMBERS = (*_REQUIRED, *_OPTIONAL)
+"""Everything a step may have."""
+
 _STATUS = re.compile(r"\$statusCode == (2[0-9]{2})")
 _FROM_BODY = re.compile(r"\$response\.body#((?:/[^/]+)+)")
 _DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT")
