@@ -50,6 +50,7 @@ class TestedGateway:
     """A running gateway. `log` has one decoded line for each exchange, once `flush_log` was awaited."""
 
     port: int
+    listener: socket.socket
     grants: MemoryGrants
     replay: LocalReplay
     uses: CountedUses
@@ -190,10 +191,11 @@ async def running_gateway(
     upstreams: tuple[Upstream, ...] = (),
     grants: MemoryGrants | None = None,
     public_urls: tuple[str, ...] = (),
+    listener: socket.socket | None = None,
     **settings: object,
 ) -> AsyncIterator[TestedGateway]:
     """A gateway before the API at address `api` (prefixes /me and /domain, encoded slashes under /ip)."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     timeout = 0.6
     made = GatewaySettings(
@@ -232,7 +234,7 @@ async def running_gateway(
             stop=stop,
         )
     )
-    gateway = TestedGateway(port, grants, replay, uses, stop, task, raw_log)
+    gateway = TestedGateway(port, listener, grants, replay, uses, stop, task, raw_log)
     await asyncio.sleep(0)
     try:
         yield gateway

@@ -94,7 +94,7 @@ class ClientConnection(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         self.peer = (plain_address(peername[0]) if peername else None) or ""
         self._is_proxy = self._door.desk.is_trusted(self.peer)
-        if self._door.is_stopping or len(self._door.connections) >= self._door.limits.max_connections:
+        if len(self._door.connections) >= self._door.limits.max_connections:
             self._state = _CLOSED
             self._transport.abort()
             return

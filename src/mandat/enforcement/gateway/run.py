@@ -6,6 +6,7 @@ stands the same door; only what it knows of its callers' address differs.
 
 import asyncio
 import copy
+import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -23,11 +24,16 @@ from mandat.enforcement.interfaces import GrantSource, ReplayMemory, UsageSink
 from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.settings import GatewaySettings
 
+_log = logging.getLogger("mandat.enforcement.gateway")
+
 SWEEP_SECONDS = 0.25
 
 TLS_ARRIVAL_SECONDS = 1.0
 """How long before a stop a TLS connection may have come and still get its first answer: the handshake and the request
 take three round trips, and during a reload nobody else could give that answer."""
+
+LAST_REQUESTS_SECONDS = 0.1
+"""How long a stopping worker still looks for requests on kept connections: under load, no call is lost by a reload."""
 
 TLS_GOODBYE_SECONDS = 1.0
 """How long a closing connection waits for the other end's close_notify, which many clients never send."""
@@ -133,7 +139,11 @@ class _TlsArrivals:
 async def _sweep(door: Door) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        door.sweep(loop.time())
+        try:
+            door.sweep(loop.time())
+        except Exception:
+            # Without deadlines a worker would fill up with dead connections.
+            _log.exception("a bug in the gateway; deadlines are looked at again")
         await asyncio.sleep(SWEEP_SECONDS)
 
 
@@ -141,6 +151,8 @@ async def _drain(door: Door, tls_door: Door) -> None:
     """Idle connections and event streams end at once; running exchanges get `stop_seconds`, then they are cut."""
     loop = asyncio.get_running_loop()
     door.is_stopping = tls_door.is_stopping = True
+    # What was sent before the stop was known is still read and answered, with the wish to close.
+    await asyncio.sleep(LAST_REQUESTS_SECONDS)
     for connection in list(door.connections):
         if connection.is_idle:
             connection.close()
