@@ -6,6 +6,7 @@ Source: wire.md 3.3, design.md 4 and 6, threats.md 3.1.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,6 +26,8 @@ from mandat.authority.redirection import followed_redirection, redirect_origin
 from mandat.authority.values import Application, AuditEntry, AuditEvent, Credential, PermissionRequest, is_usable
 from mandat.authority.wording import Rights, rights_in_words
 from mandat.core.credential import CredentialState
+from mandat.core.grant import Network
+from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.keys import is_key, key_hash
 from mandat.protocol.refusals import Reason
 
@@ -134,7 +137,9 @@ class Consent:
         if isinstance(opened, Ended):
             return opened
         request, application = opened
-        fault = self._validity_fault(validity_seconds) or _hash_fault(request, rules_hash)
+        fault = validity_fault(validity_seconds, unlimited_allowed=self._unlimited_allowed) or _hash_fault(
+            request, rules_hash
+        )
         if fault is not None:
             return fault
         now = int(self._clock())
@@ -237,27 +242,36 @@ class Consent:
         application = await self._applications.find_application(credential.application_id)
         return Ended(EndedKind.ANSWERED, credential=credential, application=application)
 
-    def _validity_fault(self, validity_seconds: int | None) -> Fault | None:
-        if validity_seconds is None:
-            if self._unlimited_allowed:
-                return None
-            return Fault(Reason.BAD_PARAMETER, "Unlimited validity is not offered here; choose a length", "validity")
-        if VALIDITY_MIN_SECONDS <= validity_seconds <= VALIDITY_MAX_SECONDS:
+
+def validity_fault(validity_seconds: int | None, *, unlimited_allowed: bool) -> Fault | None:
+    """Why a delegation may not last so long, or None."""
+    if validity_seconds is None:
+        if unlimited_allowed:
             return None
-        message = f"The validity must lie between {VALIDITY_MIN_SECONDS} and {VALIDITY_MAX_SECONDS} seconds"
-        return Fault(Reason.BAD_PARAMETER, message, "validity")
+        return Fault(Reason.BAD_PARAMETER, "Unlimited validity is not offered here; choose a length", "validity")
+    if VALIDITY_MIN_SECONDS <= validity_seconds <= VALIDITY_MAX_SECONDS:
+        return None
+    message = f"The validity must lie between {VALIDITY_MIN_SECONDS} and {VALIDITY_MAX_SECONDS} seconds"
+    return Fault(Reason.BAD_PARAMETER, message, "validity")
 
 
 def rules_hash(request: PermissionRequest) -> str:
+    """What the customer was asked, in 64 hex digits."""
+    return hash_of_rights(request.rules, request.allowed_networks, redirection=request.redirection)
+
+
+def hash_of_rights(
+    rules: Sequence[AccessRule], allowed_networks: Sequence[Network] | None, *, redirection: str | None = None
+) -> str:
     """SHA-256, as hex, over rules, allowed addresses and redirection, each part with its length before it."""
-    networks = None if request.allowed_networks is None else [str(network) for network in request.allowed_networks]
+    networks = None if allowed_networks is None else [str(network) for network in allowed_networks]
     parts = [
-        str(len(request.rules)),
-        *(text for rule in request.rules for text in (rule.method, rule.path)),
+        str(len(rules)),
+        *(text for rule in rules for text in (rule.method, rule.path)),
         "any" if networks is None else str(len(networks)),
         *(networks or ()),
-        "none" if request.redirection is None else "to",
-        request.redirection or "",
+        "none" if redirection is None else "to",
+        redirection or "",
     ]
     digest = hashlib.sha256()
     for part in parts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mandat.authority.fault import Fault
 from mandat.authority.interfaces import ApplicationStore, Clock, Entropy
-from mandat.authority.values import Application, AuditEntry, AuditEvent, User
+from mandat.authority.values import Application, AuditEntry, AuditEvent, NewApplication, User
 from mandat.protocol.keys import make_key
 from mandat.protocol.refusals import Reason
 
@@ -50,39 +50,77 @@ class Registration:
             description: 1 to 255 characters; line breaks become blanks.
             address: the caller's.
         """
-        clean_name = one_line(name, field="name", max_characters=NAME_MAX_CHARACTERS)
-        if isinstance(clean_name, Fault):
-            return clean_name
-        clean_description = one_line(
-            description.translate(_LINE_BREAKS), field="description", max_characters=DESCRIPTION_MAX_CHARACTERS
-        )
-        if isinstance(clean_description, Fault):
-            return clean_description
-        if len(await self._applications.list_applications(owner=owner.account)) >= APPLICATIONS_PER_OWNER:
-            message = f"An account has at most {APPLICATIONS_PER_OWNER} applications; delete one you no longer need"
-            return Fault(Reason.CONFLICT, message)
-        key = make_key(self._entropy, APPLICATION_KEY_LENGTH)
-        secret = make_key(self._entropy, APPLICATION_SECRET_LENGTH)
+        texts = clean_texts(name, description)
+        if isinstance(texts, Fault):
+            return texts
+        fault = await room_fault(self._applications, owner.account)
+        if fault is not None:
+            return fault
+        new = new_application(owner, texts, entropy=self._entropy)
         now = int(self._clock())
-        audit = AuditEntry(
-            account=owner.account,
-            at=now,
-            event=AuditEvent.APPLICATION_REGISTERED,
-            actor=f"user:{owner.login}",
-            address=address,
-            subject=f"application:{key}",
-            details={"name": clean_name},
-        )
         application = await self._applications.add_application(
-            key=key,
-            secret=secret,
-            name=clean_name,
-            description=clean_description,
-            owner=owner.account,
+            key=new.key,
+            secret=new.secret,
+            name=new.name,
+            description=new.description,
+            owner=new.owner,
             at=now,
-            audit=audit,
+            audit=registration_entry(owner, new, at=now, address=address),
         )
-        return IssuedApplication(application=application, secret=secret)
+        return IssuedApplication(application=application, secret=new.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanTexts:
+    """A name and a description that customers may be shown."""
+
+    name: str
+    description: str
+
+
+def clean_texts(name: str, description: str) -> CleanTexts | Fault:
+    """Both texts as they are stored, or what is wrong with one of them; arguments as in `Registration.register`."""
+    clean_name = one_line(name, field="name", max_characters=NAME_MAX_CHARACTERS)
+    if isinstance(clean_name, Fault):
+        return clean_name
+    clean_description = one_line(
+        description.translate(_LINE_BREAKS), field="description", max_characters=DESCRIPTION_MAX_CHARACTERS
+    )
+    if isinstance(clean_description, Fault):
+        return clean_description
+    return CleanTexts(clean_name, clean_description)
+
+
+async def room_fault(applications: ApplicationStore, account: str) -> Fault | None:
+    """Why the account may not have one more application, or None."""
+    if len(await applications.list_applications(owner=account)) < APPLICATIONS_PER_OWNER:
+        return None
+    message = f"An account has at most {APPLICATIONS_PER_OWNER} applications; delete one you no longer need"
+    return Fault(Reason.CONFLICT, message)
+
+
+def new_application(owner: User, texts: CleanTexts, *, entropy: Entropy) -> NewApplication:
+    """An application of the owner's account with fresh keys."""
+    return NewApplication(
+        key=make_key(entropy, APPLICATION_KEY_LENGTH),
+        secret=make_key(entropy, APPLICATION_SECRET_LENGTH),
+        name=texts.name,
+        description=texts.description,
+        owner=owner.account,
+    )
+
+
+def registration_entry(owner: User, new: NewApplication, *, at: int, address: str) -> AuditEntry:
+    """The line in the owner's history."""
+    return AuditEntry(
+        account=owner.account,
+        at=at,
+        event=AuditEvent.APPLICATION_REGISTERED,
+        actor=f"user:{owner.login}",
+        address=address,
+        subject=f"application:{new.key}",
+        details={"name": new.name},
+    )
 
 
 def one_line(text: str, *, field: str, max_characters: int) -> str | Fault:
