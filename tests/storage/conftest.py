@@ -11,6 +11,7 @@ from doubles.nature import CountingEntropy, SetClock
 from doubles.stores import MemoryStores
 from mandat.storage.database import Storage
 from mandat.storage.grant_reader import SqliteGrantSource
+from support.postgres import PostgresInstallation, PostgresServer
 from support.storage import NOW, Installation, Scene
 
 
@@ -51,10 +52,27 @@ def scene(storage: Storage) -> Scene:
     return Scene(storage)
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture
+def on_postgres(postgres: PostgresServer, tmp_path: Path) -> PostgresInstallation:
+    """An installation whose tables lie on a PostgreSQL server."""
+    return PostgresInstallation.create(tmp_path, postgres)
+
+
+@pytest.fixture
+def postgres_storage(on_postgres: PostgresInstallation) -> Iterator[Storage]:
+    """The authority's side of it."""
+    opened = on_postgres.open()
+    yield opened
+    opened.close()
+
+
+BACKENDS = {"sqlite": "storage", "postgres": "postgres_storage"}
+
+
+@pytest.fixture(params=["sqlite", "postgres", "memory"])
 def stores(request: pytest.FixtureRequest) -> Any:
     """Every implementation of the authority's stores: what the interface suite says holds for each of them."""
-    return MemoryStores() if request.param == "memory" else request.getfixturevalue("storage")
+    return MemoryStores() if request.param == "memory" else request.getfixturevalue(BACKENDS[request.param])
 
 
 @pytest.fixture

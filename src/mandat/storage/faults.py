@@ -28,7 +28,7 @@ class FolderNotWritable(StorageFault):
 class NewerDatabase(StorageFault):
     """The database was written by a newer Mandat; this one would damage it."""
 
-    def __init__(self, database: Path, revision: str) -> None:
+    def __init__(self, database: Path | str, revision: str) -> None:
         super().__init__(
             f"The database {database} was written by a newer Mandat (revision {revision}); "
             "run that version, or restore a backup made before the upgrade."
@@ -38,7 +38,7 @@ class NewerDatabase(StorageFault):
 class OlderDatabase(StorageFault):
     """The database lacks migrations of this Mandat."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path | str) -> None:
         super().__init__(
             f"The database {database} is not at this version's layout; stop other versions that use it "
             "and start `mandat serve`, which migrates it."
@@ -48,7 +48,7 @@ class OlderDatabase(StorageFault):
 class MigrationFailed(StorageFault):
     """The database could not be brought up to date. It is as it was before."""
 
-    def __init__(self, database: Path, why: str) -> None:
+    def __init__(self, database: Path | str, why: str) -> None:
         super().__init__(
             f"The database {database} could not be brought up to date and is as it was before ({why}); "
             "end other programs that use it, make sure that its disk has room, and start again."
@@ -58,7 +58,7 @@ class MigrationFailed(StorageFault):
 class DatabaseUnreadable(StorageFault):
     """The file is there and cannot be read as a database."""
 
-    def __init__(self, database: Path, why: str) -> None:
+    def __init__(self, database: Path | str, why: str) -> None:
         super().__init__(
             f"The database {database} cannot be read ({why}); if its disk is sound, restore it from a backup."
         )
@@ -91,7 +91,7 @@ class KeysExist(StorageFault):
 class KeysOfAnotherInstallation(StorageFault):
     """The keys are readable but did not make the rows of this database."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path | str) -> None:
         super().__init__(
             f"The database {database} belongs to other keys than the ones configured; "
             "point `keys` to the folder that was made together with it."

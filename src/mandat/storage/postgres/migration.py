@@ -1,0 +1,118 @@
+"""Brings a PostgreSQL database to the layout of this version, and says what is wrong with one that is not there.
+
+One chain of migrations, `migrations/postgres`, for all tables: they are in one database, and change together. It is
+separate from SQLite's, because PostgreSQL numbers rows and guards the history in its own way; a test holds both to
+`engine.tables`. All of a migration is one transaction.
+"""
+
+from pathlib import Path
+
+import psycopg
+from psycopg import Connection, errors
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from mandat.storage.engine import tables
+from mandat.storage.engine.migration import MIGRATIONS
+from mandat.storage.faults import MigrationFailed, NewerDatabase, OlderDatabase
+from mandat.storage.postgres.access import LOCK_SPACE, make_engine
+from mandat.storage.postgres.place import DatabaseRefused, PostgresPlace, refusal
+
+HEAD = "postgres_0001"
+"""The newest revision. A test compares it with what Alembic finds in `migrations/postgres`."""
+
+OLDEST_SERVER = 140_000
+"""PostgreSQL 14, as the server numbers it."""
+
+_FOLDER = MIGRATIONS / "postgres"
+_MIGRATION_SETTINGS = {"lock_timeout": "10000", "statement_timeout": "0"}
+
+
+def migrate_postgres(place: PostgresPlace) -> None:
+    """Creates missing tables and brings older ones up to date.
+
+    Raises:
+        DatabaseRefused: it cannot be reached, lacks rights, or is set up in a way that would lose what we promise.
+        NewerDatabase: written by a newer version; nothing was changed.
+        MigrationFailed: the change was not accepted; the database is as it was.
+    """
+    try:
+        with psycopg.connect(place.conninfo(role="migration", settings=_MIGRATION_SETTINGS)) as connection:
+            _check_server(place, connection)
+            revision = _revision(connection)
+        if revision != HEAD:
+            _refuse_newer(place, revision)
+            _upgrade(place)
+    except (errors.OperationalError, errors.InsufficientPrivilege) as fault:
+        raise refusal(place, fault) from fault
+    except (psycopg.Error, SQLAlchemyError) as fault:
+        if isinstance(fault, DBAPIError) and isinstance(fault.orig, errors.InsufficientPrivilege):
+            raise refusal(place, fault.orig) from fault
+        words = fault.orig if isinstance(fault, DBAPIError) else fault
+        raise MigrationFailed(str(place), " ".join(str(words).split())) from fault
+
+
+def check_postgres(place: PostgresPlace, connection: Connection) -> None:
+    """Does nothing when the database has exactly the layout of this version and lets us work with it.
+
+    Raises:
+        OlderDatabase: tables are missing or lack migrations.
+        NewerDatabase: it was written by a newer version.
+        DatabaseRefused: rights are missing.
+    """
+    revision = _revision(connection)
+    if revision != HEAD:
+        _refuse_newer(place, revision)
+        raise OlderDatabase(str(place))
+    for metadata in (tables.grants, tables.requests, tables.usage):
+        for name in metadata.tables:
+            for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+                row = connection.execute("SELECT has_table_privilege(%s, %s)", (name, right)).fetchone()
+                if row is None or not row[0]:
+                    raise DatabaseRefused(
+                        f"The database user lacks the right {right} on the table {name} of {place}; "
+                        "grant it, or make that user the owner of Mandat's tables."
+                    )
+
+
+def _check_server(place: PostgresPlace, connection: Connection) -> None:
+    if connection.info.server_version < OLDEST_SERVER:
+        raise DatabaseRefused(f"The database {place} runs on a PostgreSQL older than 14; upgrade the server.")
+    for setting, needed, why in (
+        ("server_encoding", "UTF8", "names and paths may have any character; create the database with ENCODING 'UTF8'"),
+        ("fsync", "on", "a power cut would take what was acknowledged; set it to on and restart the server"),
+        ("full_page_writes", "on", "a power cut would damage tables; set it to on and reload the server"),
+    ):
+        row = connection.execute("SELECT current_setting(%s)", (setting,)).fetchone()
+        if row is None or row[0] != needed:
+            raise DatabaseRefused(f"The database {place} has {setting} = {row[0] if row else ''}: {why}.")
+
+
+def _revision(connection: Connection) -> str | None:
+    row = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
+    if row is None or row[0] is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _refuse_newer(place: PostgresPlace, revision: str | None) -> None:
+    if revision is not None and not Path(_FOLDER / f"{revision}.py").exists():
+        raise NewerDatabase(str(place), revision)
+
+
+def _upgrade(place: PostgresPlace) -> None:
+    from alembic import command  # noqa: PLC0415 - see mandat.storage.engine.migration
+    from alembic.config import Config  # noqa: PLC0415
+
+    engine = make_engine(place, role="migration", settings=_MIGRATION_SETTINGS, poolclass=NullPool)
+    # Of two nodes that start at once, the second waits here and finds nothing left to do.
+    lock = f"SELECT pg_advisory_xact_lock({LOCK_SPACE}::bigint << 32)"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lock))
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        config.set_main_option("path_separator", "os")
+        config.set_main_option("version_locations", str(_FOLDER).replace("%", "%%"))
+        command.upgrade(config, "head")

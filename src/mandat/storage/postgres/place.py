@@ -1,0 +1,109 @@
+"""Where the PostgreSQL database is, how sessions on it are set up, and its errors in our words. Needs psycopg only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from mandat.storage.faults import StorageFault
+
+SCHEMES = ("postgresql://", "postgres://")
+
+CONNECT_SECONDS = 3
+"""For each host of the URL. A caller hears 503 after it."""
+
+STATEMENT_SECONDS = 5
+"""The longest any statement may take (threats.md R13), waiting for the write lock included."""
+
+
+class PlaceFault(StorageFault):
+    """The URL of the database is not one that can be used."""
+
+
+class DatabaseRefused(StorageFault):
+    """The database cannot be reached, or does not let us work."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPlace:
+    """A PostgreSQL database. Its text form has no password in it; `parameters` may."""
+
+    parameters: Mapping[str, str] = field(repr=False)
+
+    def __str__(self) -> str:
+        host, port = self.parameters.get("host", ""), self.parameters.get("port", "")
+        name = self.parameters.get("dbname", "")
+        return f"postgresql://{host}{':' + port if port else ''}/{name}"
+
+    def conninfo(self, *, role: str, settings: Mapping[str, str]) -> str:
+        """What psycopg connects with. Holds the password, so it goes nowhere else.
+
+        Args:
+            role: which part of Mandat this is, for the database's own lists of sessions.
+            settings: of the session, such as statement_timeout.
+        """
+        options = [self.parameters.get("options", "")]
+        options += ["-c " + f"{name}={value}".replace(" ", "\\ ") for name, value in settings.items()]
+        ours = {
+            "application_name": f"mandat {role}",
+            "client_encoding": "UTF8",
+            "connect_timeout": str(CONNECT_SECONDS),
+            # A server that vanished is noticed in seconds, not in the hours that TCP would take.
+            "keepalives_idle": "5",
+            "keepalives_interval": "2",
+            "keepalives_count": "2",
+            "tcp_user_timeout": str(STATEMENT_SECONDS * 1000),
+        }
+        given = {**ours, **self.parameters, "options": " ".join(options).strip()}
+        # Not to be overruled: a standby may lag behind, and what was revoked could still be read there.
+        return make_conninfo("", **{**given, "target_session_attrs": "primary"})
+
+
+def is_postgres(storage: str) -> bool:
+    """True when the setting `storage` names a PostgreSQL database and not a folder."""
+    return storage.startswith(SCHEMES)
+
+
+def parse_place(url: str, *, password: str | None = None) -> PostgresPlace:
+    """The database that `url` names.
+
+    Args:
+        url: postgresql://[USER@]HOST[:PORT]/NAME[?PARAMETER=VALUE...], as libpq takes it, without a password.
+        password: from elsewhere; None leaves it to libpq (PGPASSWORD, a password file, a service file).
+
+    Raises:
+        PlaceFault: it cannot be understood, or has a password in it, which logs and process lists would show.
+    """
+    try:
+        parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.Error:
+        # The driver's own words would repeat parts of the URL.
+        raise PlaceFault(
+            "`storage` begins like a PostgreSQL URL and is not one; write postgresql://USER@HOST:PORT/DATABASE, "
+            "with special characters as %XX."
+        ) from None
+    if "password" in parameters:
+        raise PlaceFault(
+            "`storage` has a password in it; take it out and set MANDAT_STORAGE_PASSWORD, or use a password file "
+            "of libpq (~/.pgpass)."
+        )
+    if password:
+        parameters["password"] = password
+    return PostgresPlace(parameters)
+
+
+def refusal(place: PostgresPlace, fault: psycopg.Error) -> DatabaseRefused:
+    """Why a start cannot go on, in one sentence."""
+    words = " ".join(str(fault).split()) or type(fault).__name__
+    match fault:
+        case errors.InsufficientPrivilege():
+            advice = "give this database user the right, or make it the owner of the database"
+        case errors.InvalidCatalogName():
+            advice = "create it, or correct `storage`"
+        case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():
+            advice = "set MANDAT_STORAGE_PASSWORD, or correct the user in `storage`"
+        case _:
+            advice = "look whether it runs, whether this machine reaches it, and whether `storage` names it"
+    return DatabaseRefused(f"The database {place} cannot be used ({words}); {advice}.")
