@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.demo import Demo, start_demo
+from support.tunnel import HOSTS
 
 if TYPE_CHECKING:
     from support.postgres import PostgresServer
@@ -22,7 +23,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     if folder := os.environ.get("MANDAT_RUNNING_DEMO"):
         yield Demo.running_in(Path(folder))
         return
-    running = start_demo(tmp_path_factory.mktemp("demo") / "data")
+    # Clients that know OVHcloud's host names alone reach it through support.tunnel.
+    also = [f"--public-url=https://{host}" for host in HOSTS]
+    running = start_demo(tmp_path_factory.mktemp("demo") / "data", None, *also)
     try:
         yield running
     finally:

@@ -15,8 +15,10 @@ import lexicon._private.providers.ovh
 import ovh.client
 import pytest
 
+from support.acme import Acme, running_pebble
 from support.client_keys import KeyRing, Lookup
 from support.demo import Demo
+from support.tunnel import HOSTS, tunnel_to
 
 # dns-lexicon asks the Internet for a fresh list of public suffixes, else takes its own; the variable is read on import.
 os.environ.setdefault("TLDEXTRACT_CACHE_TIMEOUT", "1")
@@ -65,3 +67,20 @@ def lexicon_endpoint(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> It
 def unique() -> str:
     """A label that no other test uses."""
     return f"t{time.time_ns():x}"
+
+
+@pytest.fixture(scope="session")
+def acme(demo: Demo, debian_program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    """A certificate authority that asks the demo's DNS server."""
+    with running_pebble(debian_program("pebble"), tmp_path_factory.mktemp("pebble"), dns=demo.dns) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tunnel(demo: Demo) -> Iterator[str]:
+    """A proxy that leads OVHcloud's host names to the demo, for clients that know no others."""
+    missing = {f"https://{host}" for host in HOSTS} - set(demo.public_urls)
+    if missing:
+        pytest.skip(f"NOT TESTED: the running demo was started without --public-url {' '.join(sorted(missing))}")
+    with tunnel_to(demo.tls_port) as url:
+        yield url

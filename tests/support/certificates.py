@@ -45,3 +45,10 @@ def common_name(der: bytes) -> str:
     """The name in a certificate that a server has shown."""
     subject = x509.load_der_x509_certificate(der).subject
     return str(subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+
+
+def names_in(pem: Path) -> list[str]:
+    """The host names of the first certificate in a PEM file."""
+    certificate = x509.load_pem_x509_certificate(pem.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.DNSName)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,20 @@ class Demo:
     @property
     def marketplace(self) -> str:
         return str(self.announcement["marketplace"])
+
+    @property
+    def tls_port(self) -> int:
+        return int(str(self.announcement["tls"]["endpoint"]).removesuffix("/1.0").rpartition(":")[2])
+
+    @property
+    def tls_authority(self) -> Path:
+        """What clients that insist on https have to trust."""
+        return Path(self.announcement["tls"]["ca"])
+
+    @property
+    def public_urls(self) -> list[str]:
+        """Every address that clients may sign."""
+        return list(tomllib.loads((self.folder / "mandat.toml").read_text())["public_urls"])
 
     @property
     def dns(self) -> tuple[str, int]:
