@@ -5,7 +5,7 @@ import pytest
 
 from doubles.nature import SetClock
 from doubles.zone_provider import ALICE, BRUNO, Delegation, ZoneProvider
-from mandat.marketplace.installs.states import State, StepState
+from mandat.marketplace.states import State, StepState
 from mandat.marketplace.store.values import ProblemKind
 from mandat.protocol.access_rule import AccessRule
 from marketplace.shop import MemoryJournal, Shop

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mandat.marketplace.installs.course import PAUSES_SECONDS
-from mandat.marketplace.installs.states import TRANSITIONS
 from mandat.marketplace.stacks import step_reading
 from mandat.marketplace.stacks.yaml_text import MAX_DEPTH, MAX_STACK_BYTES
+from mandat.marketplace.states import TRANSITIONS
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guide"
 MARKETPLACE, STACKS = (GUIDES / "marketplace.md").read_text(), (GUIDES / "stacks.md").read_text()

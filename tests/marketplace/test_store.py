@@ -7,8 +7,8 @@ from sqlalchemy import text, update
 
 from doubles.nature import SetClock
 from doubles.zone_provider import ZoneProvider
-from mandat.marketplace.installs.states import STARTS_AN_ATTEMPT, TRANSITIONS, Event, State
 from mandat.marketplace.stacks.shelf import Shelf
+from mandat.marketplace.states import STARTS_AN_ATTEMPT, TRANSITIONS, Event, State
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.schema import connections, installations
 from mandat.marketplace.store.values import Problem, ProblemKind

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
+
 from mandat.look.environment import page_environment
 from mandat.look.form_token import FormTokens
 from mandat.marketplace.installs.announcer import Announcer
@@ -22,6 +24,7 @@ from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.problems import StartRefused
 from mandat.marketplace.settings import MarketplaceSettings
 from mandat.marketplace.stacks.shelf import Shelf, read_library
+from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import StackRefused
 from mandat.marketplace.store.database import Database, database_exists, open_database
 from mandat.marketplace.store.installations import Installations
@@ -69,42 +72,31 @@ def open_marketplace(
     """
     origin = settings.origin()
     base = settings.base()
-    shelf_stacks = _read_stacks()
-    _make_folder(settings.folder)
-    existed = database_exists(settings.folder)
-    database = open_database(settings.folder)
-    try:
-        vault = Vault(_key(settings.folder, existed=existed, entropy=entropy), entropy=entropy)
-        registrations = Registrations(database, vault, endpoint=base)
-        _check_key_file(registrations, settings.folder)
-    except BaseException:
-        database.close()
-        raise
+    stacks = _read_stacks()
+    database, vault, registrations = _open_store(settings.folder, base=base, entropy=entropy)
     installations = Installations(database)
     books = Books(
         installations=installations,
         permissions=Permissions(database, vault),
-        shelf=Shelf(shelf_stacks, source_of=installations.source_of),
+        shelf=Shelf(stacks, source_of=installations.source_of),
     )
     provider = SdkProvider(base, _keys_of(registrations), transport=transport)
     announcer = Announcer()
-    runner = StepRunner(books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat())
+    repeats_safely = settings.may_repeat()
+    runner = StepRunner(books, provider, announcer=announcer, clock=clock, repeats_safely=repeats_safely)
     engine = DbosEngine(settings.folder, installations, runner, clock=clock)
-    membership = Membership(People(database), Passwords(), clock=clock, entropy=entropy)
-    templates = page_environment(TEMPLATES)
-    templates.globals["own_asset"] = own_asset
     site = Site(
         settings=settings,
         origin=origin,
         setup_code=_setup_code(settings, entropy),
-        membership=membership,
+        membership=Membership(People(database), Passwords(), clock=clock, entropy=entropy),
         registrations=registrations,
         provider=provider,
         books=books,
         desk=Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy),
         announcer=announcer,
         tokens=FormTokens(vault.derive("form tokens")),
-        templates=templates,
+        templates=_templates(),
         clock=clock,
         entropy=entropy,
         is_ready=lambda: engine.launched,
@@ -115,9 +107,29 @@ def open_marketplace(
     return Marketplace(site, runner, engine, database)
 
 
-def _read_stacks() -> list[Any]:
+def _templates() -> Environment:
+    templates = page_environment(TEMPLATES)
+    templates.globals["own_asset"] = own_asset
+    return templates
+
+
+def _open_store(folder: Path, *, base: str, entropy: Callable[[int], bytes]) -> tuple[Database, Vault, Registrations]:
+    _make_folder(folder)
+    existed = database_exists(folder)
+    database = open_database(folder)
     try:
-        return list(read_library())
+        vault = Vault(_key(folder, existed=existed, entropy=entropy), entropy=entropy)
+        registrations = Registrations(database, vault, endpoint=base)
+        _check_key_file(registrations, folder)
+    except BaseException:
+        database.close()
+        raise
+    return database, vault, registrations
+
+
+def _read_stacks() -> list[Stack]:
+    try:
+        return read_library()
     except StackRefused as fault:
         raise StartRefused(f"A stack document is not acceptable: {fault}.") from None
 

@@ -25,7 +25,8 @@ class Announcer:
             for waiting in self._waiting.values():
                 self._wake(waiting)
 
-    async def wait(self, installation_id: str, seen: asyncio.Event, *, timeout_seconds: float) -> None:
+    @staticmethod
+    async def wait(seen: asyncio.Event, *, timeout_seconds: float) -> None:
         """Until `seen` is set, or the time is over."""
         try:
             await asyncio.wait_for(seen.wait(), timeout_seconds)

@@ -8,11 +8,11 @@ from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.engine import Engine
 from mandat.marketplace.installs.provider import Answer, Asked, NoAnswer, NoPermission, Provider, Refused
 from mandat.marketplace.installs.runner import ACCOUNT_STEP, Books
-from mandat.marketplace.installs.states import Event, State, sources
 from mandat.marketplace.stacks.calls import Call
 from mandat.marketplace.stacks.rights import WHO_ANSWERED, derive_rights
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.states import Event, State, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind
 from mandat.protocol.access_rule import AccessRule

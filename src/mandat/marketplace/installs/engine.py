@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from mandat.marketplace.installs.course import run_course
 from mandat.marketplace.installs.runner import StepRunner
-from mandat.marketplace.installs.states import Event, State
+from mandat.marketplace.states import Event, State
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind

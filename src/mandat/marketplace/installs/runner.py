@@ -12,7 +12,6 @@ from enum import StrEnum
 
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.provider import Answer, NoAnswer, NoPermission, Outcome, Provider, Refused
-from mandat.marketplace.installs.states import Event, State, StepState
 from mandat.marketplace.stacks.calls import Call, CallRefused, build_call
 from mandat.marketplace.stacks.expressions import Origin, Reference
 from mandat.marketplace.stacks.inputs import as_scope
@@ -20,6 +19,7 @@ from mandat.marketplace.stacks.rights import WHO_ANSWERED, is_covered
 from mandat.marketplace.stacks.shelf import Shelf
 from mandat.marketplace.stacks.values import Stack, Step
 from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.states import Event, State, StepState
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.permissions import Permissions

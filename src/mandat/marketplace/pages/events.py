@@ -11,10 +11,10 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from mandat.look.words import gettext as _
-from mandat.marketplace.installs.states import State
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import View, view_of
 from mandat.marketplace.pages.page import AnyRequest, Page, open_page, read
+from mandat.marketplace.states import State
 from mandat.marketplace.store.values import Installation
 
 QUIET_SECONDS = 15.0
@@ -50,7 +50,7 @@ async def _progress(page: Page, installation: Installation) -> AsyncGenerator[by
                 return
             yield _event("progress", html) if html != shown else b": still there\n\n"
             shown = html
-            await announcer.wait(installation.id, changed, timeout_seconds=QUIET_SECONDS)
+            await announcer.wait(changed, timeout_seconds=QUIET_SECONDS)
     finally:
         announcer.forget(installation.id, changed)
 

@@ -9,7 +9,6 @@ from litestar.response.base import ASGIResponse
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.runner import ACCOUNT_STEP
-from mandat.marketplace.installs.states import State, StepState
 from mandat.marketplace.pages.catalogue import preview_of, shown_inputs, target_of
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
@@ -17,6 +16,7 @@ from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope
 from mandat.marketplace.stacks.values import Creation, Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.states import State, StepState
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Connection, Installation, ProblemKind, StepRecord
 

@@ -83,17 +83,11 @@ def parse_text(node: Node) -> str | Reference | Template:
     found = str(node.value)
     if found.startswith("$"):
         return _reference(found, node)
-    pieces = _EMBEDDED.split(found)
-    parts = [_reference(piece, node) if odd else piece for piece, odd in zip(pieces, _parity(), strict=False) if piece]
+    pieces = _EMBEDDED.split(found)  # every second piece is what stood in braces
+    parts = [_reference(piece, node) if index % 2 else piece for index, piece in enumerate(pieces) if piece]
     if any(isinstance(part, str) and "{$" in part for part in parts):
         raise node.refuse("an expression in braces is not closed")
     return Template(tuple(parts)) if len(pieces) > 1 else found
-
-
-def _parity() -> Iterator[bool]:
-    while True:
-        yield False
-        yield True
 
 
 def _reference(found: str, node: Node) -> Reference:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from mandat.marketplace.installs.states import STARTS_AN_ATTEMPT, Event, State, StepState, sources
 from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.states import STARTS_AN_ATTEMPT, Event, State, StepState, sources
 from mandat.marketplace.store.database import Database
 from mandat.marketplace.store.schema import documents, installations, steps
 from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind, StepRecord

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mandat.marketplace.installs.states import State, StepState
 from mandat.marketplace.stacks.yaml_text import JsonValue
+from mandat.marketplace.states import State, StepState
 from mandat.protocol.access_rule import AccessRule
 
 
