@@ -169,6 +169,7 @@ class AuditEvent(StrEnum):
     CREDENTIAL_REVOKED = "credential.revoked"
     CREDENTIAL_LOGGED_OUT = "credential.logged_out"
     CREDENTIAL_NETWORKS_CHANGED = "credential.networks_changed"
+    KEYS_ROTATED = "keys.rotated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from mandat.server.sockets import Listeners, inherited_listeners
 from mandat.server.tls import TlsIdentity, follow_files
 from mandat.storage.faults import StorageFault
 from mandat.storage.grant_reader import SqliteGrantSource
+from mandat.storage.key_files import node_key_file
 from mandat.storage.keys import NodeKeys, load_node_keys
 from mandat.web.routes import open_routes
 
@@ -44,7 +45,12 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
     tls = None if layout.tls is None else TlsIdentity(layout.tls)
     try:
         keys = load_node_keys(layout.keys)
-        source = SqliteGrantSource(layout.data, keys, most_grants=config.limits.cached_grants)
+        source = SqliteGrantSource(
+            layout.data,
+            keys,
+            newer_keys=node_key_file(layout.keys).newer,
+            most_grants=config.limits.cached_grants,
+        )
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)

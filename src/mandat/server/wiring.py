@@ -41,7 +41,7 @@ def wire_authority(config: Config, layout: Layout) -> Wired:
     try:
         keys = _keys(layout.keys, layout.data)
         migrate(layout.data)
-        storage = open_storage(layout.data, keys, clock=clock, entropy=entropy)
+        storage = open_storage(layout.data, keys, clock=clock, entropy=entropy, keys_folder=layout.keys)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     catalogue = Catalogue(own_documents())

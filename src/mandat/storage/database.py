@@ -14,8 +14,9 @@ from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.sqlite import SqliteReaders, SqliteWriter
 from mandat.storage.engine.writer import Writer
 from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
+from mandat.storage.key_files import LiveKeys
 from mandat.storage.keys import AuthorityKeys
-from mandat.storage.sealing import RowMac, RowSigner, RowVerifier, Sealer
+from mandat.storage.rekeying import Rekeying
 from mandat.storage.stores.application_rows import ApplicationRows
 from mandat.storage.stores.application_secrets import SqliteSecrets
 from mandat.storage.stores.applications import SqliteApplications
@@ -48,6 +49,7 @@ class Storage:
     personal_keys: SqlitePersonalKeys
     audit: SqliteAudit
     usage: UsageStore
+    rekeying: Rekeying
     _writers: tuple[Writer, ...]
     _readers: tuple[Readers, ...]
 
@@ -60,7 +62,12 @@ class Storage:
 
 
 def open_storage(
-    folder: Path, keys: AuthorityKeys, *, clock: Callable[[], float], entropy: Callable[[int], bytes]
+    folder: Path,
+    keys: AuthorityKeys,
+    *,
+    clock: Callable[[], float],
+    entropy: Callable[[int], bytes],
+    keys_folder: Path | None = None,
 ) -> Storage:
     """The stores on the databases in `folder`, which `migrate` has brought up to date.
 
@@ -68,7 +75,8 @@ def open_storage(
         folder: the data folder.
         keys: the keys this installation was made with.
         clock: Unix seconds; dates the seals of the audit trail.
-        entropy: `entropy(size)` gives `size` unpredictable bytes; makes nonces.
+        entropy: `entropy(size)` gives `size` unpredictable bytes; makes nonces and salts.
+        keys_folder: where `keys` came from, to take up new ones when they rotate; None: they stay as they are.
 
     Raises:
         OlderDatabase: `migrate` was not called.
@@ -79,13 +87,14 @@ def open_storage(
     check_migrated(folder)
     grants, requests, usage = (file.within(folder) for file in (GRANTS, REQUESTS, USAGE))
     _bind_keys(grants, keys)
-    trail = AuditTrail(RowSigner(keys.signing_key), clock, entropy)
+    live = LiveKeys(keys, entropy, folder=keys_folder)
+    trail = AuditTrail(live.signer, clock, entropy)
     return assemble(
-        keys,
+        live,
         trail,
-        entropy,
         grants=Access(
-            SqliteWriter(grants, synchronous=GRANTS.synchronous, before_commit=trail.seal), SqliteReaders(grants)
+            SqliteWriter(grants, synchronous=GRANTS.synchronous, after_begin=live.follow, before_commit=trail.seal),
+            SqliteReaders(grants),
         ),
         requests=Access(SqliteWriter(requests, synchronous=REQUESTS.synchronous), SqliteReaders(requests)),
         usage=Access(SqliteWriter(usage, synchronous=USAGE.synchronous), SqliteReaders(usage)),
@@ -101,19 +110,20 @@ class Access:
 
 
 def assemble(
-    keys: AuthorityKeys,
+    live: LiveKeys,
     trail: AuditTrail,
-    entropy: Callable[[int], bytes],
     *,
     grants: Access,
     requests: Access,
     usage: Access,
 ) -> Storage:
-    """The stores over the given access, whatever database is behind it. `grants` seals `trail` before its commits."""
-    mac, signer = RowMac(keys.mac_key), RowSigner(keys.signing_key)
+    """The stores over the given access, whatever database is behind it.
+
+    The writer of `grants` follows `live` when it begins, and seals `trail` before it commits.
+    """
+    mac, signer, sealer = live.mac, live.signer, live.sealer
     rows = CredentialRows(mac, signer)
-    application_rows = ApplicationRows(mac, signer, RowVerifier(keys.public_key))
-    sealer = Sealer(keys.sealing_keys, entropy)
+    application_rows = ApplicationRows(mac, signer, live.verifier)
     applications = SqliteApplications(
         grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail, credential_rows=rows
     )
@@ -129,6 +139,9 @@ def assemble(
         personal_keys=SqlitePersonalKeys(grants.writer, applications=applications, credentials=credentials),
         audit=SqliteAudit(grants.readers),
         usage=UsageStore(usage.writer, usage.readers),
+        rekeying=Rekeying(
+            grants.writer, grants.readers, live=live, applications=application_rows, credentials=rows, trail=trail
+        ),
         _writers=(grants.writer, requests.writer, usage.writer),
         _readers=(grants.readers, requests.readers, usage.readers),
     )
@@ -147,5 +160,6 @@ def _bind_keys(database: Path, keys: AuthorityKeys) -> None:
             connection.close()
     except sqlite3.Error as fault:
         raise DatabaseUnreadable(database, str(fault)) from fault
-    if rows != [(keys.public_key,)]:
+    # While the signing key rotates, the note may still name the one before.
+    if len(rows) != 1 or rows[0][0] not in keys.public_keys:
         raise KeysOfAnotherInstallation(database)

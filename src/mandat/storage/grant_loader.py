@@ -11,7 +11,7 @@ from typing import Any
 from mandat.core.grant import Grant, KnownApplication
 from mandat.enforcement.interfaces import SourceUnavailable
 from mandat.storage.engine.files import GRANTS, REQUESTS, connect_reader
-from mandat.storage.grant_rows import APPLICATION_QUERY, GRANT_QUERY, PENDING_QUERY, SECRETS_QUERY, GrantRows
+from mandat.storage.grant_rows import APPLICATION_QUERY, GRANT_QUERY, PENDING_QUERY, SECRETS_QUERY, GrantRows, NewerKeys
 from mandat.storage.keys import NodeKeys
 
 _BUSY_SECONDS = 0.2
@@ -29,10 +29,10 @@ class GrantLoader:
     changes nothing else.
     """
 
-    def __init__(self, folder: Path, keys: NodeKeys) -> None:
+    def __init__(self, folder: Path, keys: NodeKeys, newer_keys: NewerKeys = lambda: None) -> None:
         self._grants_file = GRANTS.within(folder)
         self._requests_file = REQUESTS.within(folder)
-        self._verified = GrantRows(keys)
+        self._verified = GrantRows(keys, newer_keys)
         self._grants: sqlite3.Connection | None = None
         self._requests: sqlite3.Connection | None = None
 
@@ -57,6 +57,10 @@ class GrantLoader:
     def changes_since(self, sequence: int) -> list[tuple[int, bytes | None, str | None]]:
         """(sequence, consumer key hash, application key) of every later change, in order; one of the two is None."""
         return self._rows(_CHANGES, sequence)
+
+    def follow_keys(self) -> None:
+        """Takes the keys that replaced ours. Raises SourceUnavailable when they cannot be read."""
+        self._verified.follow_keys()
 
     def close(self) -> None:
         """Closes the files. A later call opens them again."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from mandat.core.grant import Grant, KnownApplication
 from mandat.enforcement.interfaces import MISSING, Missing
 from mandat.storage.grant_loader import GrantLoader
+from mandat.storage.grant_rows import NewerKeys
 from mandat.storage.keys import NodeKeys
 from mandat.storage.recent import Recent
 
@@ -21,15 +22,22 @@ class SqliteGrantSource:
     Args:
         folder: the data folder.
         keys: verifies and unseals; can sign nothing.
+        newer_keys: asked for keys that replaced them when a row does not open (`key_files.node_key_file(...).newer`).
         most_grants: kept in memory, least recently used dropped first. Each takes less than 1 KB beside its rule set,
             which equal grants share.
         most_applications: kept in memory.
     """
 
     def __init__(
-        self, folder: Path, keys: NodeKeys, *, most_grants: int = 50_000, most_applications: int = 5_000
+        self,
+        folder: Path,
+        keys: NodeKeys,
+        *,
+        newer_keys: NewerKeys = lambda: None,
+        most_grants: int = 50_000,
+        most_applications: int = 5_000,
     ) -> None:
-        self._loader = GrantLoader(folder, keys)
+        self._loader = GrantLoader(folder, keys, newer_keys)
         self._grants: Recent[bytes, Grant] = Recent(most_grants)
         self._applications: Recent[str, KnownApplication] = Recent(most_applications)
         self._data_version = 0
@@ -116,6 +124,7 @@ class SqliteGrantSource:
 
     def _start_over(self) -> None:
         self._forget_all()
+        self._loader.follow_keys()
         # In this order a commit between the two is seen as a change, which is harmless; otherwise it would be lost.
         self._data_version = self._loader.data_version()
         self._sequence = self._loader.last_change()
@@ -123,7 +132,9 @@ class SqliteGrantSource:
     def _forget_changed(self) -> None:
         for sequence, consumer_key_hash, application_key in self._loader.changes_since(self._sequence):
             if sequence != self._sequence + 1:
+                # Nobody knows what happened; perhaps a key was replaced, and what it signed must not be believed now.
                 self._forget_all()
+                self._loader.follow_keys()
             self._grants.drop(consumer_key_hash)
             self._applications.drop(application_key)
             self._sequence = sequence

@@ -3,6 +3,7 @@
 Knows no database: rows come as tuples of values. Where they are read is the loaders' business.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mandat.core.credential import CredentialState
@@ -10,6 +11,7 @@ from mandat.core.grant import Grant, KnownApplication
 from mandat.core.grant_bytes import application_bytes, grant_bytes
 from mandat.core.rules import compile_rules
 from mandat.enforcement.interfaces import SourceUnavailable
+from mandat.storage.faults import StorageFault
 from mandat.storage.keys import NodeKeys
 from mandat.storage.rows import DamagedRow, read_networks, read_rules
 from mandat.storage.sealing import RowVerifier, SealedSecret, Unsealer
@@ -36,12 +38,35 @@ _APPLICATION_TYPES = (int, str, str, str, str, int, int, bytes)
 _PENDING_TYPES = (int, str, (str, type(None)), int, int)
 
 
-class GrantRows:
-    """Verifies rows. Every method raises SourceUnavailable for one that is not as the authority wrote it."""
+NewerKeys = Callable[[], NodeKeys | None]
+"""The keys that replaced those in use, or None. Asked when a row does not open; may raise StorageFault."""
 
-    def __init__(self, keys: NodeKeys) -> None:
-        self._verifier = RowVerifier(keys.authority_public_key)
+
+class GrantRows:
+    """Verifies rows. Every method raises SourceUnavailable for one that is not as the authority wrote it.
+
+    A row that does not verify may have been written with keys that are newer than ours: then it is tried again once.
+    """
+
+    def __init__(self, keys: NodeKeys, newer_keys: NewerKeys = lambda: None) -> None:
+        self._newer_keys = newer_keys
+        self._verifier = RowVerifier(*keys.public_keys)
         self._unsealer = Unsealer(keys.sealing_keys)
+
+    def follow_keys(self) -> bool:
+        """Takes the keys that replaced ours, also to stop accepting old ones. True when there were any.
+
+        Raises SourceUnavailable when they cannot be read.
+        """
+        try:
+            keys = self._newer_keys()
+        except StorageFault as fault:
+            raise SourceUnavailable(fault.sentence) from fault
+        if keys is None:
+            return False
+        self._verifier.use(*keys.public_keys)
+        self._unsealer = Unsealer(keys.sealing_keys)
+        return True
 
     def application(self, key: str, row: tuple[object, ...], secrets: list[tuple[object, ...]]) -> KnownApplication:
         """From the row that APPLICATION_QUERY finds and those that SECRETS_QUERY finds for it."""
@@ -66,9 +91,10 @@ class GrantRows:
             )
         except (DamagedRow, ValueError) as fault:
             raise SourceUnavailable("an application's row is damaged") from fault
-        opened = [self._unsealer.unseal(secret, application_id=application_id) for secret in sealed]
-        unsealed = tuple(secret for secret in opened if secret is not None)
-        if len(unsealed) != len(sealed) or not self._verifier.check(signature, message):
+        unsealed = self._opened(application_id, sealed, signature, message)
+        if unsealed is None and self.follow_keys():
+            unsealed = self._opened(application_id, sealed, signature, message)
+        if unsealed is None:
             raise SourceUnavailable(f"application {application_id} is not as the authority wrote it")
         return KnownApplication(
             id=application_id,
@@ -79,6 +105,14 @@ class GrantRows:
             secret_ids=tuple(secret_id for secret_id, *_ in rows),
             secret_ends=ends if any(end is not None for end in ends) else (),
         )
+
+    def _opened(
+        self, application_id: int, sealed: Sequence[SealedSecret], signature: bytes, message: bytes
+    ) -> tuple[bytes, ...] | None:
+        """The secrets, when all of them open and the signature is the authority's."""
+        opened = [self._unsealer.unseal(secret, application_id=application_id) for secret in sealed]
+        unsealed = tuple(secret for secret in opened if secret is not None)
+        return unsealed if len(unsealed) == len(sealed) and self._verifier.check(signature, message) else None
 
     def grant(self, consumer_key_hash: bytes, row: tuple[object, ...]) -> Grant:
         """From the row that GRANT_QUERY finds."""
@@ -100,7 +134,10 @@ class GrantRows:
             message = grant_bytes(grant, version=version)
         except (DamagedRow, ValueError) as fault:
             raise SourceUnavailable("a credential's row is damaged") from fault
-        if not self._verifier.check(signature, message):
+        genuine = self._verifier.check(signature, message)
+        if not genuine and self.follow_keys():
+            genuine = self._verifier.check(signature, message)
+        if not genuine:
             raise SourceUnavailable(f"credential {credential_id} is not as the authority wrote it")
         return grant
 

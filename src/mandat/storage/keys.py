@@ -1,10 +1,10 @@
-"""Key files: made once, read at every start, never overwritten.
+"""Key files: made once, never lost. Only `storage.rotation` replaces them, each time as a whole.
 
 Two files in one folder, so that a node which only enforces never holds what can mint a right (design.md 6):
 
 - `authority.json`: the private key that signs grants, the MAC key for accounts and sessions, the secret of form
   tokens, and the keys that seal application secrets;
-- `node.json`: the authority's public key, the same sealing keys, and the private key of the assertions a gateway makes.
+- `node.json`: the authority's public keys, the same sealing keys, the private key of the assertions a gateway makes.
 
 The folder belongs outside whatever backs the databases up: a stolen backup then opens nothing.
 """
@@ -40,27 +40,54 @@ class SealingKey:
 
 @dataclass(frozen=True, slots=True)
 class AuthorityKeys:
-    """What the authority process holds. Keys are raw bytes; `sealing_keys` has the one to seal with last."""
+    """What the authority process holds. Keys are raw bytes; `sealing_keys` has the one to seal with last.
+
+    While keys rotate (ADR 0008): `next_signing_key` is about to replace `signing_key`, and what `earlier_public_keys`
+    verify is still accepted. What was replaced before stays in `retired_...`, for backups and the seals of history.
+    """
 
     signing_key: bytes = field(repr=False)
     mac_key: bytes = field(repr=False)
     form_token_secret: bytes = field(repr=False)
     sealing_keys: tuple[SealingKey, ...]
+    next_signing_key: bytes | None = field(default=None, repr=False)
+    earlier_public_keys: tuple[bytes, ...] = ()
+    retired_public_keys: tuple[bytes, ...] = ()
+    retired_sealing_keys: tuple[SealingKey, ...] = ()
 
     @property
     def public_key(self) -> bytes:
         """The Ed25519 key that verifies what `signing_key` signs (32 bytes)."""
         return _public_key(self.signing_key)
 
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The keys whose signatures are accepted on rows, the current one first."""
+        return (self.public_key, *self.earlier_public_keys)
+
+    @property
+    def all_public_keys(self) -> tuple[bytes, ...]:
+        """Those, and the ones of former times: they signed seals of history that stay as they are."""
+        return (*self.public_keys, *self.retired_public_keys)
+
 
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """What every gateway holds. `assertion_key` is a raw Ed25519 private key; nothing here can sign a grant."""
+    """What every gateway holds. `assertion_key` is a raw Ed25519 private key; nothing here can sign a grant.
+
+    While the authority's signing key rotates, `earlier_public_keys` verify the rows that it has not signed again yet.
+    """
 
     authority_public_key: bytes
     sealing_keys: tuple[SealingKey, ...]
     assertion_key: bytes = field(repr=False)
     assertion_key_id: str
+    earlier_public_keys: tuple[bytes, ...] = ()
+
+    @property
+    def public_keys(self) -> tuple[bytes, ...]:
+        """The keys whose signatures are accepted on rows, the current one first."""
+        return (self.authority_public_key, *self.earlier_public_keys)
 
     @property
     def assertion_public_key(self) -> bytes:
@@ -111,6 +138,10 @@ def load_authority_keys(folder: Path) -> AuthorityKeys:
             mac_key=_key(fields["mac_key"]),
             form_token_secret=_key(fields["form_token_secret"]),
             sealing_keys=_sealing_keys(fields["sealing_keys"]),
+            next_signing_key=_key(fields["next_signing_key"]) if "next_signing_key" in fields else None,
+            earlier_public_keys=_keys(fields.get("earlier_public_keys", [])),
+            retired_public_keys=_keys(fields.get("retired_public_keys", [])),
+            retired_sealing_keys=_sealing_keys(fields.get("retired_sealing_keys", []), or_none=True),
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise KeysUnreadable(folder / AUTHORITY_FILE, "its content is damaged") from fault
@@ -133,13 +164,43 @@ def load_node_keys(folder: Path) -> NodeKeys:
             sealing_keys=_sealing_keys(fields["sealing_keys"]),
             assertion_key=_key(assertion["private_key"]),
             assertion_key_id=_text(assertion["id"]),
+            earlier_public_keys=_keys(fields.get("earlier_public_keys", [])),
         )
     except (KeyError, TypeError, ValueError) as fault:
         raise KeysUnreadable(folder / NODE_FILE, "its content is damaged") from fault
 
 
+def replace_authority_keys(folder: Path, keys: AuthorityKeys, entropy: Entropy) -> None:
+    """Puts `keys` in the place of `authority.json`: afterwards the old file is there, or the new one, whole.
+
+    Raises:
+        FolderNotWritable: the old file stays.
+    """
+    _replace(folder / AUTHORITY_FILE, _authority_fields(keys), entropy)
+
+
+def replace_node_keys(folder: Path, keys: NodeKeys, entropy: Entropy) -> None:
+    """As `replace_authority_keys`, for `node.json`."""
+    _replace(folder / NODE_FILE, _node_fields(keys), entropy)
+
+
+def draw_key(entropy: Entropy) -> bytes:
+    """A new key of the length all of ours have."""
+    return entropy(_KEY_BYTES)
+
+
+def draw_sealing_key(entropy: Entropy) -> SealingKey:
+    """A new key for application secrets."""
+    return SealingKey(id=entropy(4).hex(), key=draw_key(entropy))
+
+
+def public_key_of(signing_key: bytes) -> bytes:
+    """The Ed25519 key that verifies what `signing_key` signs (32 bytes)."""
+    return _public_key(signing_key)
+
+
 def _draw(entropy: Entropy) -> tuple[AuthorityKeys, NodeKeys]:
-    sealing = (SealingKey(id=entropy(4).hex(), key=entropy(_KEY_BYTES)),)
+    sealing = (draw_sealing_key(entropy),)
     authority = AuthorityKeys(
         signing_key=entropy(_KEY_BYTES),
         mac_key=entropy(_KEY_BYTES),
@@ -166,36 +227,62 @@ def _authority_fields(keys: AuthorityKeys) -> dict[str, object]:
         "signing_key": _encoded(keys.signing_key),
         "mac_key": _encoded(keys.mac_key),
         "form_token_secret": _encoded(keys.form_token_secret),
-        "sealing_keys": [{"id": key.id, "key": _encoded(key.key)} for key in keys.sealing_keys],
+        "sealing_keys": _listed(keys.sealing_keys),
+        **({} if keys.next_signing_key is None else {"next_signing_key": _encoded(keys.next_signing_key)}),
+        "earlier_public_keys": [_encoded(key) for key in keys.earlier_public_keys],
+        "retired_public_keys": [_encoded(key) for key in keys.retired_public_keys],
+        "retired_sealing_keys": _listed(keys.retired_sealing_keys),
     }
+
+
+def _listed(keys: tuple[SealingKey, ...]) -> list[dict[str, str]]:
+    return [{"id": key.id, "key": _encoded(key.key)} for key in keys]
 
 
 def _node_fields(keys: NodeKeys) -> dict[str, object]:
     return {
         "format": _FORMAT,
         "authority_public_key": _encoded(keys.authority_public_key),
-        "sealing_keys": [{"id": key.id, "key": _encoded(key.key)} for key in keys.sealing_keys],
+        "earlier_public_keys": [_encoded(key) for key in keys.earlier_public_keys],
+        "sealing_keys": _listed(keys.sealing_keys),
         "assertion_key": {"id": keys.assertion_key_id, "private_key": _encoded(keys.assertion_key)},
     }
 
 
 def _write_new(file: Path, fields: dict[str, object], entropy: Entropy) -> None:
     # Written aside and linked into place: a crash leaves no half key file, and link() refuses to overwrite.
-    aside = file.with_name(f".{file.name}.{entropy(8).hex()}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    aside = _written_aside(file, fields, entropy)
     try:
-        with os.fdopen(handle, "w", encoding="ascii") as out:
-            json.dump(fields, out, indent=2)
-            out.write("\n")
-            out.flush()
-            os.fsync(out.fileno())
-        try:
-            os.link(aside, file)
-        except FileExistsError:
-            raise KeysExist(file) from None
+        os.link(aside, file)
+    except FileExistsError:
+        raise KeysExist(file) from None
     finally:
         aside.unlink()
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(file.parent)
+
+
+def _replace(file: Path, fields: dict[str, object], entropy: Entropy) -> None:
+    try:
+        aside = _written_aside(file, fields, entropy)
+        aside.replace(file)
+        _sync_folder(file.parent)
+    except OSError as fault:
+        raise FolderNotWritable(file.parent, fault.strerror or str(fault)) from fault
+
+
+def _written_aside(file: Path, fields: dict[str, object], entropy: Entropy) -> Path:
+    aside = file.with_name(f".{file.name}.{entropy(8).hex()}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as out:
+        json.dump(fields, out, indent=2)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    return aside
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
@@ -216,10 +303,16 @@ def _read(file: Path) -> dict[str, object]:
     return fields
 
 
-def _sealing_keys(value: object) -> tuple[SealingKey, ...]:
-    if not isinstance(value, list) or not value:
+def _sealing_keys(value: object, *, or_none: bool = False) -> tuple[SealingKey, ...]:
+    if not isinstance(value, list) or not (value or or_none):
         raise ValueError("sealing_keys")
     return tuple(SealingKey(id=_text(item["id"]), key=_key(item["key"])) for item in value)
+
+
+def _keys(value: object) -> tuple[bytes, ...]:
+    if not isinstance(value, list):
+        raise TypeError("list expected")
+    return tuple(_key(item) for item in value)
 
 
 def _encoded(key: bytes) -> str:

@@ -68,6 +68,10 @@ class RowSigner:
     """Signs as the authority. Ed25519, 64 bytes, about 70 us."""
 
     def __init__(self, signing_key: bytes) -> None:
+        self.use(signing_key)
+
+    def use(self, signing_key: bytes) -> None:
+        """Signs with this key from now on."""
         self._key = Ed25519PrivateKey.from_private_bytes(signing_key)
 
     def sign(self, message: bytes) -> bytes:
@@ -76,20 +80,29 @@ class RowSigner:
 
 
 class RowVerifier:
-    """Checks what the authority signed. About 130 us, hence once for each row that is loaded."""
+    """Checks what the authority signed. About 130 us, hence once for each row that is loaded.
 
-    def __init__(self, public_key: bytes) -> None:
-        self._key = Ed25519PublicKey.from_public_bytes(public_key)
+    Several keys are accepted while signatures are made anew with the first of them.
+    """
+
+    def __init__(self, *public_keys: bytes) -> None:
+        self.use(*public_keys)
+
+    def use(self, *public_keys: bytes) -> None:
+        """Accepts the signatures of these keys from now on."""
+        self._keys = [Ed25519PublicKey.from_public_bytes(key) for key in public_keys]
 
     def check(self, signature: object, message: bytes) -> bool:
         """True when the authority signed exactly `message`."""
         if not isinstance(signature, bytes):
             return False
-        try:
-            self._key.verify(signature, message)
-        except InvalidSignature:
-            return False
-        return True
+        for key in self._keys:
+            try:
+                key.verify(signature, message)
+            except InvalidSignature:
+                continue
+            return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +135,13 @@ class Sealer:
     """Seals application secrets with the newest key."""
 
     def __init__(self, keys: Sequence[SealingKey], entropy: Callable[[int], bytes]) -> None:
+        self._entropy = entropy
+        self.use(keys)
+
+    def use(self, keys: Sequence[SealingKey]) -> None:
+        """Seals with the newest of these from now on."""
         self._newest = keys[-1]
         self._cipher = AESGCM(self._newest.key)
-        self._entropy = entropy
 
     def seal(self, secret: str, *, application_id: int) -> SealedSecret:
         """Seals `secret` for one application."""

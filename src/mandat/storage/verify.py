@@ -5,7 +5,7 @@ version the history gave them last (a row put back from a copy), databases that 
 Not found: everything since some moment taken back together, history included. That takes a copy kept elsewhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,7 @@ def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
         StorageFault: the databases are missing or of another version.
     """
     check_migrated(folder)
-    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(keys.public_key), Unsealer(keys.sealing_keys)
+    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(*keys.public_keys), Unsealer(keys.sealing_keys)
     findings = [finding for file in FILES for finding in _integrity(file, folder)]
     try:
         with _reading(REQUESTS, folder) as connection:
@@ -53,7 +53,7 @@ def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
             findings += _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
             findings += _signatures(connection, verifier, unsealer)
             findings += _history(connection)
-            findings += _seals(connection, verifier)
+            findings += _seals(connection, keys)
             findings += _versions(connection)
     except SQLAlchemyError as fault:
         findings.append(Finding(str(folder), f"cannot be read to its end: {fault.__cause__ or fault}"))
@@ -112,7 +112,8 @@ def _history(connection: Connection) -> Iterator[Finding]:
         last_hash[row["account"]] = row["hash"]
 
 
-def _seals(connection: Connection, verifier: RowVerifier) -> Iterator[Finding]:
+def _seals(connection: Connection, keys: AuthorityKeys) -> Iterator[Finding]:
+    generations = [RowVerifier(key) for key in (*keys.retired_public_keys, *keys.earlier_public_keys, keys.public_key)]
     hashes = {row.id: row.hash for row in connection.execute(select(tables.audit.c.id, tables.audit.c.hash))}
     previous, through = FIRST_HASH, 0
     for seal in connection.execute(select(tables.audit_seals).order_by(tables.audit_seals.c.id)).mappings():
@@ -121,7 +122,10 @@ def _seals(connection: Connection, verifier: RowVerifier) -> Iterator[Finding]:
             digest = seal_digest(previous, at=seal["at"], through_id=seal["through_id"], hashes=covered)
         except (KeyError, TypeError):
             digest = None
-        if digest is None or digest != seal["digest"] or not verifier.check(seal["signature"], digest):
+        by = _signed_by(generations, seal["signature"], digest)
+        if by is not None:
+            del generations[:by]
+        if digest is None or digest != seal["digest"] or by is None:
             yield Finding(_named("audit_seals", seal), "it does not fit the history that it seals")
         # From what it says, so that one altered seal is one finding, unless it says nothing to go on from.
         if isinstance(seal["through_id"], int) and isinstance(seal["digest"], bytes):
@@ -129,6 +133,12 @@ def _seals(connection: Connection, verifier: RowVerifier) -> Iterator[Finding]:
     unsealed = [number for number in hashes if number > through]
     if unsealed:
         yield Finding(f"audit {min(unsealed)}", "it and what follows was never sealed")
+
+
+def _signed_by(generations: Sequence[RowVerifier], signature: object, digest: bytes | None) -> int | None:
+    """Which of these keys signed. A replaced key signs nothing any more: after a newer one, older ones do not count."""
+    found = (index for index, key in enumerate(generations) if digest is not None and key.check(signature, digest))
+    return next(found, None)
 
 
 def _versions(connection: Connection) -> Iterator[Finding]:

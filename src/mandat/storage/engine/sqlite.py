@@ -35,7 +35,7 @@ class SqliteWriter(Writer):
     Args:
         database: the file.
         synchronous: SQLite's setting of that name, FULL or NORMAL.
-        before_commit: see `Writer`.
+        after_begin, before_commit: see `Writer`.
         busy_seconds: how long to wait for a lock that another process holds.
     """
 
@@ -44,6 +44,7 @@ class SqliteWriter(Writer):
         database: Path,
         *,
         synchronous: str,
+        after_begin: Callable[[], None] | None = None,
         before_commit: Callable[[Connection], None] | None = None,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
@@ -53,7 +54,7 @@ class SqliteWriter(Writer):
             poolclass=NullPool,
         )
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        super().__init__(database.name, engine, before_commit=before_commit)
+        super().__init__(database.name, engine, after_begin=after_begin, before_commit=before_commit)
 
     def ends_transaction(self, fault: BaseException) -> bool:
         """See `Writer`."""

@@ -52,6 +52,7 @@ class Writer:
     Args:
         name: what is written to, for messages.
         engine: makes the connection, and takes the write lock when a transaction begins.
+        after_begin: called when a transaction has the write lock, before its first job.
         before_commit: called with the connection when all jobs of a commit have run; its changes are committed too.
         after_commit: called when a commit is durable, before anybody is answered. Must not raise.
     """
@@ -61,11 +62,13 @@ class Writer:
         name: str,
         engine: Engine,
         *,
+        after_begin: Callable[[], None] | None = None,
         before_commit: Callable[[Connection], None] | None = None,
         after_commit: Callable[[], None] | None = None,
     ) -> None:
         self._name = name
         self._engine = engine
+        self._after_begin = after_begin
         self._before_commit = before_commit
         self._after_commit = after_commit
         self._connection: Connection | None = None
@@ -150,6 +153,8 @@ class Writer:
     def _transaction(self, batch: Sequence[_Waiting]) -> list[_Outcome]:
         connection = self._connected()
         with connection.begin():
+            if self._after_begin is not None:
+                self._after_begin()
             outcomes = [self._attempt(connection, waiting) for waiting in batch]
             if self._before_commit is not None:
                 self._before_commit(connection)

@@ -5,7 +5,6 @@ first. So the history stays one chain, and the change log is committed in the or
 jobs share a commit, which is what makes one at a time fast enough (docs/adr/0007-postgresql.md).
 """
 
-import select
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +17,13 @@ from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.writer import Writer
-from mandat.storage.postgres.place import STATEMENT_SECONDS, PostgresPlace
+from mandat.storage.postgres.place import STATEMENT_SECONDS, PostgresPlace, is_hung_up
 
 THREADS = 4
-"""Reads at once for each kind. A read waits for the network half of its time."""
+"""Reads at once. A read waits for the network half of its time."""
 
 LOCK_SPACE = 0x4D414E44
 """"MAND": the upper half of the keys of our advisory locks; the lower half is the number of a table."""
-
-CHANGES_CHANNEL = "mandat_grants"
-"""Tells gateways that a change was committed. Only to hurry them: they look by themselves as well."""
 
 _MILLISECONDS = str(STATEMENT_SECONDS * 1000)
 
@@ -52,7 +48,7 @@ class PostgresWriter(Writer):
     Args:
         place: the database.
         kind: which tables.
-        before_commit, after_commit: see `Writer`.
+        after_begin, before_commit, after_commit: see `Writer`.
     """
 
     def __init__(
@@ -60,6 +56,7 @@ class PostgresWriter(Writer):
         place: PostgresPlace,
         kind: Kind,
         *,
+        after_begin: Callable[[], None] | None = None,
         before_commit: Callable[[Connection], None] | None = None,
         after_commit: Callable[[], None] | None = None,
     ) -> None:
@@ -75,7 +72,13 @@ class PostgresWriter(Writer):
             settings["synchronous_commit"] = "off"
         engine = make_engine(place, role=f"writer {kind.name}", settings=settings, poolclass=NullPool)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lock_statement(kind)))
-        super().__init__(f"{place} {kind.name}", engine, before_commit=before_commit, after_commit=after_commit)
+        super().__init__(
+            f"{place} {kind.name}",
+            engine,
+            after_begin=after_begin,
+            before_commit=before_commit,
+            after_commit=after_commit,
+        )
 
     def is_alive(self, connection: Connection) -> bool:
         """See `Writer`."""
@@ -92,9 +95,9 @@ class PostgresWriter(Writer):
 
 
 class PostgresReaders(Readers):
-    """Runs queries on the tables of one kind."""
+    """Runs queries on all tables."""
 
-    def __init__(self, place: PostgresPlace, kind: Kind) -> None:
+    def __init__(self, place: PostgresPlace) -> None:
         settings = {
             "default_transaction_isolation": "repeatable read",
             "default_transaction_read_only": "on",
@@ -103,7 +106,7 @@ class PostgresReaders(Readers):
         }
         engine = make_engine(
             place,
-            role=f"reader {kind.name}",
+            role="reader",
             settings=settings,
             poolclass=QueuePool,
             pool_size=THREADS,
@@ -111,7 +114,7 @@ class PostgresReaders(Readers):
             pool_timeout=STATEMENT_SECONDS,
         )
         event.listen(engine, "checkout", _refuse_hung_up)
-        super().__init__(f"{place} {kind.name}", engine, threads=THREADS, driver_fault=psycopg.Error)
+        super().__init__(str(place), engine, threads=THREADS, driver_fault=psycopg.Error)
 
 
 def make_engine(
@@ -132,16 +135,6 @@ def lock_statement(kind: Kind) -> str:
     """Takes the write lock of `kind` until the end of the transaction. Other schemas have other tables, other locks."""
     table = f"'{kind.locked_by}'::regclass::oid::bigint"
     return f"SELECT pg_advisory_xact_lock(({LOCK_SPACE}::bigint << 32) | {table})"
-
-
-def is_hung_up(connection: Any) -> bool:
-    """True when the server has ended an idle connection: there is something to read where nothing was asked."""
-    try:
-        poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-        return bool(poll.poll(0))
-    except (OSError, psycopg.Error, ValueError):
-        return True
 
 
 def _refuse_hung_up(connection: Any, *_: object) -> None:

@@ -1,17 +1,18 @@
 """Opens a PostgreSQL database for the authority and hands out its stores. They are the same as on SQLite."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import Connection
 
 from mandat.storage.database import Access, Storage, assemble
 from mandat.storage.faults import KeysOfAnotherInstallation
+from mandat.storage.key_files import LiveKeys
 from mandat.storage.keys import AuthorityKeys
-from mandat.storage.postgres.access import CHANGES_CHANNEL, GRANTS, REQUESTS, USAGE, PostgresReaders, PostgresWriter
+from mandat.storage.postgres.access import GRANTS, REQUESTS, USAGE, PostgresReaders, PostgresWriter
 from mandat.storage.postgres.migration import check_postgres
-from mandat.storage.postgres.place import PostgresPlace, refusal
-from mandat.storage.sealing import RowSigner
+from mandat.storage.postgres.place import CHANGES_CHANNEL, PostgresPlace, refusal
 from mandat.storage.stores.audit import AuditTrail
 
 PUBLIC_KEY = "authority_public_key"
@@ -38,6 +39,7 @@ def open_postgres(
     clock: Callable[[], float],
     entropy: Callable[[int], bytes],
     tell_node: Callable[[], None],
+    keys_folder: Path | None = None,
 ) -> Storage:
     """The stores on the database at `place`, which `migrate_postgres` has brought up to date.
 
@@ -47,6 +49,7 @@ def open_postgres(
         clock: Unix seconds; dates the seals of the audit trail.
         entropy: `entropy(size)` gives `size` unpredictable bytes; makes nonces.
         tell_node: called when a change of grants is committed, before anybody is answered. Must not raise.
+        keys_folder: where `keys` came from, to take up new ones when they rotate; None: they stay as they are.
 
     Raises:
         DatabaseRefused: it cannot be reached, or lacks rights.
@@ -60,20 +63,21 @@ def open_postgres(
             bind_keys(place, connection, keys)
     except psycopg.Error as fault:
         raise refusal(place, fault) from fault
-    trail = AuditTrail(RowSigner(keys.signing_key), clock, entropy)
+    live = LiveKeys(keys, entropy, folder=keys_folder)
+    trail = AuditTrail(live.signer, clock, entropy)
 
     def before_commit(connection: Connection) -> None:
         trail.seal(connection)
         connection.exec_driver_sql(f"NOTIFY {CHANGES_CHANNEL}")
 
-    writer = PostgresWriter(place, GRANTS, before_commit=before_commit, after_commit=tell_node)
+    writer = PostgresWriter(place, GRANTS, after_begin=live.follow, before_commit=before_commit, after_commit=tell_node)
+    readers = PostgresReaders(place)
     return assemble(
-        keys,
+        live,
         trail,
-        entropy,
-        grants=Access(writer, PostgresReaders(place, GRANTS)),
-        requests=Access(PostgresWriter(place, REQUESTS), PostgresReaders(place, REQUESTS)),
-        usage=Access(PostgresWriter(place, USAGE), PostgresReaders(place, USAGE)),
+        grants=Access(writer, readers),
+        requests=Access(PostgresWriter(place, REQUESTS), readers),
+        usage=Access(PostgresWriter(place, USAGE), readers),
     )
 
 
@@ -82,7 +86,8 @@ def bind_keys(place: PostgresPlace, connection: psycopg.Connection, keys: Author
     connection.execute(
         "INSERT INTO installation (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING", (PUBLIC_KEY, keys.public_key)
     )
-    if _bound_to(connection) != keys.public_key:
+    # While the signing key rotates, the note may still name the one before.
+    if _bound_to(connection) not in keys.public_keys:
         raise KeysOfAnotherInstallation(str(place))
 
 

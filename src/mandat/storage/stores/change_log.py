@@ -25,3 +25,10 @@ def _note(connection: Connection, **values: object) -> None:
     number = int(sequence[0]) if sequence else 0
     if number % _TIDY_EVERY == 0:
         connection.execute(delete(grant_changes).where(grant_changes.c.sequence <= number - KEPT_CHANGES))
+
+
+def make_everybody_forget(connection: Connection, *, at: int) -> None:
+    """Every reader starts over with an empty memory: it finds a number missing."""
+    skipped = connection.execute(insert(grant_changes), {"at": at}).inserted_primary_key
+    connection.execute(delete(grant_changes).where(grant_changes.c.sequence == (skipped[0] if skipped else 0)))
+    _note(connection, at=at)
