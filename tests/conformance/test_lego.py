@@ -21,7 +21,7 @@ def lego(demo: Demo, acme: Acme, debian_program, tmp_path: Path):
     program = debian_program("lego")
     host, port = demo.dns
 
-    def run(keys: Keys, name: str) -> tuple[int, str, Path]:
+    def run(keys: Keys, name: str, endpoint: str = demo.endpoint) -> tuple[int, str, Path]:
         options = {
             "--email": "ops@example.org",
             "--server": acme.directory,
@@ -40,7 +40,8 @@ def lego(demo: Demo, acme: Acme, debian_program, tmp_path: Path):
             env={
                 "HOME": str(tmp_path),
                 "LEGO_CA_CERTIFICATES": str(acme.authority),
-                "OVH_ENDPOINT": demo.endpoint,
+                "SSL_CERT_FILE": str(demo.tls_authority),
+                "OVH_ENDPOINT": endpoint,
                 "OVH_APPLICATION_KEY": keys.application_key,
                 "OVH_APPLICATION_SECRET": keys.application_secret,
                 "OVH_CONSUMER_KEY": keys.consumer_key,
@@ -51,11 +52,13 @@ def lego(demo: Demo, acme: Acme, debian_program, tmp_path: Path):
     return run
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_it_obtains_a_certificate_with_the_documented_rights_alone(
-    lego, keys: KeyRing, lookup: Lookup, unique: str
+    lego, demo: Demo, keys: KeyRing, lookup: Lookup, unique: str, scheme: str
 ) -> None:
     name = f"{unique}.example.org"
-    status, said, folder = lego(keys.granted(RULES), name)
+    endpoint = demo.endpoint if scheme == "http" else demo.tls_endpoint
+    status, said, folder = lego(keys.granted(RULES), name, endpoint)
     assert status == 0, said
     assert names_in(folder / "certificates" / f"{name}.crt") == [name]
     assert lookup(f"_acme-challenge.{name}", "TXT") == [], "it cleaned up"

@@ -45,8 +45,12 @@ class Demo:
         return str(self.announcement["marketplace"])
 
     @property
+    def tls_endpoint(self) -> str:
+        return str(self.announcement["tls"]["endpoint"])
+
+    @property
     def tls_port(self) -> int:
-        return int(str(self.announcement["tls"]["endpoint"]).removesuffix("/1.0").rpartition(":")[2])
+        return int(self.tls_endpoint.removesuffix("/1.0").rpartition(":")[2])
 
     @property
     def tls_authority(self) -> Path:
