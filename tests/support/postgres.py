@@ -48,7 +48,7 @@ class PostgresServer:
     def execute(self, statement: str, *parameters: Any, database: str = "postgres") -> list[Any]:
         """Plain SQL as the server's own administrator."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)
+            cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def empty_database(self) -> str:

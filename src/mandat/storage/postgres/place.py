@@ -1,7 +1,9 @@
 """Where the PostgreSQL database is, how sessions on it are set up, and its errors in our words. Needs psycopg only."""
 
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -16,6 +18,10 @@ CONNECT_SECONDS = 3
 
 STATEMENT_SECONDS = 5
 """The longest any statement may take (threats.md R13), waiting for the write lock included."""
+
+
+CHANGES_CHANNEL = "mandat_grants"
+"""Tells gateways that a change was committed. Only to hurry them: they look by themselves as well."""
 
 
 class PlaceFault(StorageFault):
@@ -107,3 +113,13 @@ def refusal(place: PostgresPlace, fault: psycopg.Error) -> DatabaseRefused:
         case _:
             advice = "look whether it runs, whether this machine reaches it, and whether `storage` names it"
     return DatabaseRefused(f"The database {place} cannot be used ({words}); {advice}.")
+
+
+def is_hung_up(connection: Any) -> bool:
+    """True when the server has ended an idle connection: there is something to read where nothing was asked."""
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+        return bool(poll.poll(0))
+    except (OSError, psycopg.Error, ValueError):
+        return True
