@@ -10,7 +10,8 @@ from mandat.cli.main import run
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
 COMMANDS = [
     "serve", "demo", "sandbox", "marketplace", "init",
-    "app create", "app list", "app suspend", "app resume", "app delete", "keys rotate", "app rotate", "app secrets", "app end-secret",
+    "app create", "app list", "app suspend", "app resume", "app delete", 
+    "verify", "keys rotate", "app rotate", "app secrets", "app end-secret",
     "account create", "account list", "account close",
     "request", "approve", "call", "sign", "rules check",
 ]  # fmt: skip

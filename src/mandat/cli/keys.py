@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from mandat.cli.administration import NO_OPTIONS
-from mandat.cli.options import AdminOptions, JsonFlag, find_config
+from mandat.cli.options import AdminOptions, JsonFlag, Switch, find_config
 from mandat.cli.output import complain, say, say_json
 
 app = App(name="keys", help="The installation's own keys: rotate.", group="Administer")
@@ -12,8 +12,8 @@ app = App(name="keys", help="The installation's own keys: rotate.", group="Admin
 @app.command(name="rotate")
 def rotate_keys(
     *,
-    signing: bool = False,
-    prepare: bool = False,
+    signing: Switch = False,
+    prepare: Switch = False,
     as_json: JsonFlag = False,
     options: AdminOptions = NO_OPTIONS,
 ) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App
 
-from mandat.cli import accounts, application_secrets, applications, calling, keys, rules, running
+from mandat.cli import accounts, application_secrets, applications, calling, keys, rules, running, verification
 from mandat.cli.failures import INTERRUPTED, OK, explain
 from mandat.cli.output import complain
 
@@ -30,6 +30,7 @@ for _group, _commands in _COMMANDS.items():
         app.command(_command, group=_group)
 for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
+app.command(verification.verify, group="Administer")
 for _topic in (keys.app, applications.app, accounts.account, rules.app):
     app.command(_topic)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 JsonFlag = Annotated[bool, Parameter(name="--json", negative="")]
 """Print the result as JSON on one line."""
+Switch = Annotated[bool, Parameter(negative="")]
+"""A flag without a --no- form."""
 AnyText = Annotated[str, Parameter(allow_leading_hyphen=True)]
 """A value that may begin with a hyphen: passwords and bodies do."""
 

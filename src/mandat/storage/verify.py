@@ -1,10 +1,12 @@
 """Finds what somebody changed in the databases behind the authority's back. Reads everything, changes nothing.
 
 Found: altered rows, sealed secrets that do not open, gaps and edits in the history, records that do not stand at the
-version the history gave them last (a row put back from a copy), databases that SQLite itself calls damaged.
+version the history gave them last (a row put back from a copy), rows that refer to what is not there, databases that
+SQLite itself calls damaged.
 Not found: everything since some moment taken back together, history included. That takes a copy kept elsewhere.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from mandat.storage.sealing import RowMac, RowVerifier, SealedSecret, Unsealer
 from mandat.storage.stores import application_rows, credential_rows, requests, sessions, users
 from mandat.storage.stores.audit import FIRST_HASH, GONE, fits_hash, seal_digest
 from mandat.storage.stores.guard import Row, RowGuard
+from mandat.storage.stores.requests import ALL_ADDRESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
     findings = [finding for file in FILES for finding in _integrity(file, folder)]
     try:
         with _reading(REQUESTS, folder) as connection:
+            findings += _strays(connection)
             findings += _guarded(connection, tables.users, users.row_guard(mac))
             findings += _guarded(connection, tables.sessions, sessions.row_guard(mac))
             findings += _guarded(connection, tables.permission_requests, requests.row_guard(mac))
@@ -55,6 +59,7 @@ def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
             findings += _history(connection)
             findings += _seals(connection, keys)
             findings += _versions(connection)
+            findings += _stray_secrets(connection)
     except SQLAlchemyError as fault:
         findings.append(Finding(str(folder), f"cannot be read to its end: {fault.__cause__ or fault}"))
     return findings
@@ -100,6 +105,36 @@ def _is_signed(verifier: RowVerifier, row: Row, message: Callable[[], bytes]) ->
         return verifier.check(row["signature"], message())
     except (DamagedRow, AttributeError, TypeError, ValueError):  # a column holds what was never written there
         return False
+
+
+def _strays(connection: Connection) -> Iterator[Finding]:
+    """References inside the file of requests."""
+    accounts, users, sessions = tables.accounts.c, tables.users.c, tables.sessions.c
+    homeless = select(users.id).where(users.account.not_in(select(accounts.account)))
+    for user_id in connection.execute(homeless).scalars():
+        yield Finding(f"users {user_id}", "its account does not exist")
+    for user_id in connection.execute(
+        select(sessions.user_id).where(sessions.user_id.not_in(select(users.id)))
+    ).scalars():
+        yield Finding("sessions", f"one is of user {user_id}, who does not exist")
+    waiting: Counter[tuple[int, str]] = Counter()
+    for row in connection.execute(
+        select(tables.permission_requests.c.application_id, tables.permission_requests.c.address)
+    ):
+        waiting[row.application_id, row.address] += 1
+        waiting[row.application_id, ALL_ADDRESSES] += 1
+    tallies = {
+        (row.application_id, row.address): row.waiting for row in connection.execute(select(tables.request_tallies))
+    }
+    for application_id, address in sorted(key for key in waiting | tallies if waiting[key] != tallies.get(key, 0)):
+        yield Finding(f"request_tallies {application_id} {address}", "it does not count the requests that wait")
+
+
+def _stray_secrets(connection: Connection) -> Iterator[Finding]:
+    secrets = tables.application_secrets.c
+    stray = select(secrets.id).where(secrets.application_id.not_in(select(tables.applications.c.id)))
+    for secret_id in connection.execute(stray.order_by(secrets.id)).scalars():
+        yield Finding(f"application_secrets {secret_id}", "its application does not exist")
 
 
 def _history(connection: Connection) -> Iterator[Finding]:

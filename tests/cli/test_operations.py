@@ -1,0 +1,115 @@
+"""The operator's commands on an installation that does not run: verify, rotate, secrets."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mandat.cli.main import run
+from support.serving import configuration
+
+
+class Shell:
+    """Runs commands on one installation."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.config = configuration(folder, 8700)
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """(exit status, standard output, standard error)."""
+        status = run([*words, "--config", str(self.config)])
+        printed = self._capsys.readouterr()
+        return status, printed.out, printed.err
+
+    def json(self, *words: str) -> Any:
+        """What a command that must succeed prints."""
+        status, out, err = self(*words, "--json")
+        assert status == 0, err
+        return json.loads(out)
+
+    def alter(self, file: str, statement: str) -> None:
+        """Plain SQL behind the authority's back."""
+        connection = sqlite3.connect(self.folder / "data" / f"{file}.sqlite")
+        with connection:
+            connection.execute(statement)
+        connection.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """An installation with an operator and his application."""
+    made = Shell(tmp_path, capsys)
+    made.json("account", "create", "--login", "olga", "--password", "a long password", "--role", "operator")
+    made.json("app", "create", "--name", "Shop", "--description", "Sells")
+    return made
+
+
+def test_an_untouched_installation_verifies(shell: Shell) -> None:
+    assert shell("verify")[:2] == (0, "Everything is as the authority wrote it.\n")
+    assert shell.json("verify") == {"findings": []}
+
+
+def test_the_first_bad_row_of_each_table_is_named_with_what_to_do(shell: Shell) -> None:
+    shell.alter("grants", "UPDATE applications SET status = 'trusted'")
+    shell.alter("requests", "UPDATE users SET role = 'customer'")
+    status, out, _ = shell("verify")
+    assert status == 1
+    assert "users 1: the authority's MAC does not fit.\n  These logins are refused." in out
+    assert "applications 1: the authority's MAC does not fit (1 more; --json lists them).\n" in out
+    assert "Nobody can call with these applications." in out
+
+
+@pytest.mark.parametrize(
+    ("file", "statement", "where"),
+    [
+        ("grants", "INSERT INTO application_secrets VALUES (9, 9, 'k', x'00', 1, NULL)", "application_secrets 9"),
+        ("requests", "DELETE FROM accounts", "users 1"),
+        ("requests", "INSERT INTO request_tallies VALUES (1, '192.0.2.1', 3)", "request_tallies 1 192.0.2.1"),
+        ("requests", "INSERT INTO sessions VALUES (x'00', 7, 1, 1, 'a', x'00')", "sessions"),
+    ],
+)
+def test_what_refers_to_nothing_is_named(shell: Shell, file: str, statement: str, where: str) -> None:
+    shell.alter(file, statement)
+    status, out, _ = shell("verify", "--json")
+    assert status == 1
+    assert where in {finding["where"] for finding in json.loads(out)["findings"]}
+
+
+def test_verifying_without_keys_says_what_to_do(shell: Shell) -> None:
+    (shell.folder / "keys" / "authority.json").unlink()
+    status, _, err = shell("verify")
+    assert status == 1
+    assert "restore it from your backup of the keys" in err
+
+
+@pytest.mark.parametrize("kind", [[], ["--signing"]])
+def test_keys_rotate_and_everything_still_verifies(shell: Shell, kind: list[str]) -> None:
+    before = (shell.folder / "keys" / "authority.json").read_text()
+    assert shell.json("keys", "rotate", *kind)["rows"] == 1
+    assert (shell.folder / "keys" / "authority.json").read_text() != before
+    assert shell.json("verify") == {"findings": []}
+
+
+def test_a_prepared_rotation_goes_on(shell: Shell) -> None:
+    assert shell.json("keys", "rotate", "--prepare") == {"kind": "sealing", "prepared": True}
+    assert "already prepared" not in shell("keys", "rotate", "--prepare")[1]
+    assert shell.json("keys", "rotate")["went_on"] is True
+    assert shell.json("keys", "rotate")["went_on"] is False
+
+
+def test_a_secret_is_replaced_and_listed_and_ended(shell: Shell) -> None:
+    key = shell.json("app", "list")[0]["key"]
+    made = shell.json("app", "rotate", key)
+    assert len(made["secret"]) == 32
+    assert [one["id"] for one in shell.json("app", "secrets", key)] == [1, 2]
+    assert shell("app", "rotate", key)[0] == 1
+    assert shell("app", "end-secret", key, "1", "--at", "2020-01-01")[0] == 1
+    assert shell("app", "end-secret", key, "1", "--at", "soon")[0] == 2
+    assert shell("app", "end-secret", key, "1")[:2] == (0, "Secret 1 signs no longer.\n")
+    assert shell("app", "end-secret", key, "2")[0] == 1
+    assert shell.json("app", "rotate", key, "--overlap-days", "7")["old_ends"] > 0
+    assert shell.json("verify") == {"findings": []}
