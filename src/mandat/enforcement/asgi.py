@@ -33,6 +33,7 @@ from mandat.protocol.refusals import Reason
 from mandat.protocol.target import CanonicalTarget, TargetFault, parse_target
 
 _HTTP_1: Final = ("1.1", "1.0")
+_LATER: Final = ("2", "3")
 _NO_CACHE: Final = wire_fields([NO_CACHE])[0]
 _CORS: Final = wire_fields(CORS_FIELDS)
 _ANSWER_DROPPED: Final = frozenset((b"x-ovh-queryid", b"set-cookie", b"set-cookie2"))
@@ -109,7 +110,10 @@ class _Exchange:
         self._query_id = guard.new_query_id(now)
         headers = trimmed(scope["headers"])
         client = scope.get("client")
-        who = guard.identify(client[0] if client else None, headers, is_http_1=scope["http_version"] in _HTTP_1)
+        version = scope["http_version"]
+        who = guard.identify(client[0] if client else None, headers, is_http_1=version in _HTTP_1)
+        if version not in _HTTP_1 and version not in _LATER:
+            who = FramingFault("not a version of HTTP that is known here")
         if isinstance(who, FramingFault):
             await self._refuse(Reason.MALFORMED_REQUEST, details={"reason": who.why})
             return

@@ -15,13 +15,12 @@ from urllib.parse import unquote_to_bytes
 
 from mandat.core.decision import Permit
 from mandat.enforcement.doors.guard import TIME_ROUTES, Guard, call_head, identity_of, leads_to_authority
-from mandat.enforcement.doors.heads import Framing, UnusableServer, visible_fields
+from mandat.enforcement.doors.heads import Framing, UnusableServer, split_repeated, visible_fields
 from mandat.enforcement.doors.loop_thread import Asked, LoopThread
 from mandat.enforcement.doors.refusing import CORS_FIELDS, NO_CACHE, Answer, document, preflight, refusal
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.gateway.routes import is_api_path
-from mandat.protocol.headers import APPLICATION, CONSUMER, SIGNATURE, TIMESTAMP
 from mandat.protocol.refusals import Reason
 from mandat.protocol.target import CanonicalTarget, TargetFault, parse_target
 
@@ -38,8 +37,7 @@ IDENTITY_KEYS: Final = {
 }
 """Where the application finds the fields of an `Identity`."""
 
-_ONCE: Final = frozenset((APPLICATION, CONSUMER, TIMESTAMP, SIGNATURE))
-"""Servers join repeated fields with commas; none of these values may have one, so it tells that they were repeated."""
+_PROTOCOLS: Final = ("HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3")
 
 _RAW_KEYS: Final = ("REQUEST_URI", "RAW_URI")
 _is_plain = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,=:@/]*").fullmatch
@@ -94,6 +92,8 @@ class _Exchange:
             return self._refuse(Reason.NON_CANONICAL_TARGET, details={"reason": why})
         headers = _fields(self._environ)
         who = guard.identify(self._environ.get("REMOTE_ADDR") or None, headers)
+        if self._environ.get("SERVER_PROTOCOL", _PROTOCOLS[0]) not in _PROTOCOLS:
+            who = FramingFault("not a version of HTTP that is known here")
         if isinstance(who, FramingFault):
             return self._refuse(Reason.MALFORMED_REQUEST, details={"reason": who.why})
         caller, framing = who
@@ -246,17 +246,14 @@ def _fields(environ: Environ) -> Headers:
     for key, value in environ.items():
         if key.startswith("HTTP_"):
             name, raw = _field_name(key), str(value).encode("latin-1", "replace").strip(b" \t")
-            if name in _ONCE and b"," in raw:
-                fields += [(name, part.strip(b" \t")) for part in raw.split(b",")]
-            else:
-                fields.append((name, raw))
+            fields.append((name, raw))
     length = environ.get("CONTENT_LENGTH")
     # PEP 3333: it may be empty or absent. Servers that decode chunks leave the coding there and end the input.
     if length not in (None, "") and "HTTP_CONTENT_LENGTH" not in environ:
         fields.append((b"content-length", str(length).encode("latin-1", "replace")))
     if environ.get("CONTENT_TYPE"):
         fields.append((b"content-type", str(environ["CONTENT_TYPE"]).encode("latin-1", "replace")))
-    return fields
+    return split_repeated(fields)
 
 
 def _read_body(environ: Environ, announced_bytes: int | None, max_bytes: int) -> bytes | Reason:

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
 from mandat.enforcement.doors.guard import Guard, GuardSettings
+from mandat.enforcement.doors.refusing import Answer
 from mandat.enforcement.forward_auth.door import ForwardAuthDoor
 from mandat.enforcement.forward_auth.styles import STYLES
 from mandat.enforcement.gateway.routes import RouteTable
@@ -112,6 +113,11 @@ class AskedServer(uvicorn.Server):
                     log.warning("a connection from %s was closed: not in forward_auth.trusted_peers", peer)
                     transport.abort()
 
+            def send_400_response(self, msg: str) -> None:
+                """Refuse in the proxy's style what cannot be parsed: its caller sent it, and is to get no 5xx."""
+                self.transport.write(whole_answer(door.refuse_unreadable()))
+                self.transport.close()
+
             def connection_lost(self, exc: Exception | None) -> None:
                 if self.transport is not None:
                     super().connection_lost(exc)
@@ -138,6 +144,13 @@ class AskedServer(uvicorn.Server):
         """See uvicorn; then whoever waits is told."""
         await super().startup(sockets)
         self._on_ready()
+
+
+def whole_answer(answer: Answer) -> bytes:
+    """An answer as bytes, the last on its connection."""
+    fields = [*answer.fields, ("Content-Length", str(len(answer.body))), ("Connection", "close")]
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"HTTP/1.1 {answer.status} \r\n{head}\r\n".encode("latin-1") + answer.body
 
 
 def main(arguments: list[str]) -> int:

@@ -149,6 +149,8 @@ class Guard:
             headers: all fields, names in lower case.
             is_http_1: see `read_framing`.
         """
+        if len(headers) > self.limits.head_fields:
+            return FramingFault("too many header fields")
         framing = read_framing(headers, is_http_1=is_http_1)
         if isinstance(framing, FramingFault):
             return framing

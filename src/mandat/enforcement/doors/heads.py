@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from mandat.enforcement.gateway.framing import MAX_LENGTH_DIGITS, FramingFault, Headers, connection_options
 from mandat.enforcement.gateway.headers import canonical_name, find_connection_fault, is_managed
+from mandat.protocol.headers import APPLICATION, CONSUMER, SIGNATURE, TIMESTAMP
 
 _FRAMING: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect", b"trailer")
@@ -18,6 +19,7 @@ _FRAMING: Final = frozenset(
 _OWN_TO_THE_SERVER: Final = frozenset((*_FRAMING, b"keep-alive", b"te"))
 """Names that the gateway writes anew; here the server has used them up, and frameworks read some. Exact names only."""
 
+_WITHOUT_COMMA: Final = frozenset((APPLICATION, CONSUMER, TIMESTAMP, SIGNATURE, b"host"))
 _LOGIN: Final = frozenset((b"cookie", b"cookie2", b"authorization"))
 _WIRE_PREFIXES: Final = (b"x-ovh-", b"x-mandat-")
 _KNOWN_MAX: Final = 2_048
@@ -90,6 +92,20 @@ def _read_said(said: dict[bytes, bytes], host: bytes, unannounced: int | None) -
 def trimmed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """The fields without the blanks that some parsers leave around values."""
     return [(name, value.strip(b" \t")) for name, value in headers]
+
+
+def split_repeated(headers: Headers) -> Headers:
+    """The fields where repeated ones stand one by one again, as far as that can be told.
+
+    Some servers join them with commas, which none of these values may have; so it shows that they were repeated.
+    """
+    if not any(b"," in value and name in _WITHOUT_COMMA for name, value in headers):
+        return headers
+    return [
+        (name, part.strip(b" \t"))
+        for name, value in headers
+        for part in (value.split(b",") if name in _WITHOUT_COMMA else (value,))
+    ]
 
 
 def visible_fields(headers: Headers, *, is_judged: bool) -> Headers:

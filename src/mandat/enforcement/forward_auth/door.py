@@ -13,7 +13,7 @@ from mandat.enforcement.access_log import AccessLog, LogLine
 from mandat.enforcement.assertion import AssertionSigner
 from mandat.enforcement.doors.asgi_io import BodyReader, ClientGone, Receive, Scope, Send, send_answer
 from mandat.enforcement.doors.guard import Guard, call_head
-from mandat.enforcement.doors.heads import Framing, UnusableServer, find_alias, read_framing, trimmed
+from mandat.enforcement.doors.heads import Framing, UnusableServer, find_alias, read_framing, split_repeated, trimmed
 from mandat.enforcement.doors.refusing import NO_CACHE, Answer, refusal
 from mandat.enforcement.forward_auth.styles import BODY_HIDDEN, BODY_LOST, Original, Style, read_original
 from mandat.enforcement.gateway.caller import Caller
@@ -92,10 +92,11 @@ class ForwardAuthDoor:
         query = scope.get("query_string", b"")
         client = scope.get("client")
         now = self._guard.clock()
+        headers = trimmed(scope["headers"])
         question = _Question(
             method=scope["method"].encode("latin-1"),
             target=path + b"?" + query if query else path,
-            headers=trimmed(scope["headers"]),
+            headers=split_repeated(headers) if self._style.joins_repeated else headers,
             peer=client[0] if client else None,
             receive=receive,
             query_id=self._guard.new_query_id(now),
@@ -106,6 +107,11 @@ class ForwardAuthDoor:
         except ClientGone:
             return
         await send_answer(answer, send, is_head=question.method == b"HEAD")
+
+    def refuse_unreadable(self) -> Answer:
+        """The answer to a question that the server could not even parse, such as one with controls in a field."""
+        query_id = self._guard.new_query_id(self._guard.clock())
+        return self._in_style(refusal(Reason.MALFORMED_REQUEST, query_id=query_id, is_api=False))
 
     async def _answer(self, question: _Question) -> Answer:
         if not self._guard.is_trusted(question.peer):
@@ -201,6 +207,10 @@ class ForwardAuthDoor:
             message=denied.message,
             details=denied.details,
         )
+        return self._in_style(answer)
+
+    def _in_style(self, answer: Answer) -> Answer:
+        """A refusal as this proxy can pass it on."""
         if not self._style.knows_only_401_403:
             return answer
         told = ((STATUS, str(answer.status)), (REFUSAL, answer.body.decode("ascii", "backslashreplace")))

@@ -28,7 +28,8 @@ class Style:
 
     `method`, `target`, `host` name the fields that tell the original call; None: the question's own. `passes_body` says
     that the body of the call comes as the body of the question. `tells_body` says that BODY_FACT is there.
-    `knows_only_401_403` says that every other refusal would become an error 500 of the proxy.
+    `knows_only_401_403` says that every other refusal would become an error 500 of the proxy. `joins_repeated` says
+    that it joins repeated fields with commas.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Style:
     passes_body: bool = False
     tells_body: bool = True
     knows_only_401_403: bool = False
+    joins_repeated: bool = False
 
 
 STYLES: Final = {
@@ -53,7 +55,7 @@ STYLES: Final = {
             passes_body=True,
             tells_body=False,
         ),
-        Style("envoy", passes_body=True),
+        Style("envoy", passes_body=True, joins_repeated=True),
     )
 }
 """By the names that `forward_auth.style` takes in the configuration."""
