@@ -33,6 +33,11 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.runtime
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/test.txt
 	@touch $@
 
+$(VENV)/.fronts: requirements/fronts.txt $(VENV)/.test
+	@echo "Installing the front proxies that the tests run ..."
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/fronts.txt
+	@touch $@
+
 demo: setup
 	@$(BIN)/mandat demo $(ARGS)
 
@@ -41,9 +46,9 @@ check: setup-test
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2 -m "not demo and not browser and not clients and not slow" $(ARGS)
+	$(BIN)/pytest -q -n 2 -m "not demo and not browser and not clients and not fronts and not slow" $(ARGS)
 
-test: setup-test
+test: $(VENV)/.fronts
 	@sh tests/provide.sh
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
@@ -57,6 +62,7 @@ bench: setup-test
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --group test -o requirements/test.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --group fronts -o requirements/fronts.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,5 +1,6 @@
 """Makes one call with exactly the bytes of a case, and reads one answer."""
 
+import contextlib
 import json
 import socket
 from dataclasses import dataclass, field
@@ -41,10 +42,9 @@ def call(port: int, case: Case) -> Answer:
 def exchange(port: int, request: bytes, *, is_head: bool = False, source: str = CALLER) -> Answer:
     """Sends these bytes and reads one final answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0)) as connection:
-        try:
+        # A door may refuse before it has read everything; its answer is there all the same.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(request)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the door has refused before it read everything; its answer may be there
         reader = connection.makefile("rb")
         try:
             return _read(reader, is_head=is_head)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 import uvloop
 import waitress
@@ -198,6 +200,8 @@ class DoorRunner:
         return self._serve(AskedServer(door, guard.is_trusted, on_ready=lambda: None))
 
     def _front(self, style: str) -> tuple[int, list[Seen]]:
+        if not (Path(sys.executable).with_name(style).exists() or shutil.which(style)):
+            pytest.skip(f"NOT TESTED: there is no {style} on this machine")
         recorder = self._recorder()
         port = free_ports(1)
         api = f"127.0.0.1:{recorder.port}"
@@ -228,7 +232,8 @@ def nginx_command(folder: Path, deployment: Deployment) -> list[str]:
     """A minimal nginx around what `mandat deploy nginx` prints."""
     (folder / "mandat.conf").write_text(nginx.render(deployment))
     (folder / "nginx.conf").write_text(
-        f"""daemon off; {"user root;" if os.getuid() == 0 else ""} worker_processes 1; pid {folder}/pid; error_log stderr warn;
+        f"""daemon off; {"user root;" if os.getuid() == 0 else ""} worker_processes 1;
+pid {folder}/pid; error_log stderr warn;
 events {{ worker_connections 256; }}
 http {{ access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
 fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; include {folder}/mandat.conf; }}

@@ -1,4 +1,4 @@
-"""What stood behind a door and saw a call: a TCP server for proxies, an application for middleware. Both only record."""
+"""What stands behind a door and sees calls: a TCP server for proxies, applications for middleware. They only record."""
 
 import asyncio
 from dataclasses import dataclass, field

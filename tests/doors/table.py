@@ -14,6 +14,7 @@ from typing import Any
 from doubles.grants import MemoryGrants
 from mandat.core.credential import CredentialState
 from mandat.core.grant import KnownApplication
+from mandat.protocol.keys import key_hash
 from mandat.protocol.refusals import WORDINGS, Reason
 from support.deciding import NOW, grant, signed_headers
 
@@ -53,7 +54,7 @@ class Outcome:
 
 @dataclass
 class Case:
-    """One call. `line` replaces the whole request line; `fields` follow the signed ones; `raw_body` is sent as it is."""
+    """One call. `line` replaces the request line; `fields` follow the signed ones; `raw_body` is sent as it is."""
 
     name: str
     expect: Outcome
@@ -98,8 +99,6 @@ class Case:
                 changes["state"] = CredentialState(changes["state"])
             if "allowed_networks" in changes:
                 changes["allowed_networks"] = tuple(ip_network(text) for text in changes["allowed_networks"])
-            from mandat.protocol.keys import key_hash
-
             hashed = key_hash(self.consumer_key)
             grants.grants[hashed] = grant(
                 *self.rules, **{"account": self.account, "consumer_key_hash": hashed, **changes}

@@ -22,11 +22,12 @@ JWKS = msgspec.json.decode(jwks_document({"k1": PUBLIC_KEY}))
 
 
 def in_its_worker(door: str) -> object:
-    return pytest.param(door, marks=pytest.mark.xdist_group(f"door-{door}"))
+    marks = [pytest.mark.xdist_group(f"door-{door}")] + [pytest.mark.fronts] * (door in FRONTS)
+    return pytest.param(door, marks=marks)
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
-@pytest.mark.parametrize("name", map(in_its_worker, DOORS))
+@pytest.mark.parametrize("name", [in_its_worker(door) for door in DOORS])
 def test_a_call_gets_the_verdict_of_the_table(runner: DoorRunner, name: str, case: Case) -> None:
     door = runner.door(name)
     before = len(door.seen)

@@ -25,7 +25,8 @@ http://:{deployment.listen_port} {{
 		handle @mandat_own {{
 			reverse_proxy {deployment.gateway}
 		}}
-{"".join(_api(api, deployment.asked) for api in deployment.apis)}		# Pages, descriptions, calls with a body, and everything that is not named above.
+{"".join(_api(api, deployment.asked) for api in deployment.apis)}\
+		# Pages, descriptions, calls with a body, and everything that is not named above.
 		handle {{
 			reverse_proxy {deployment.gateway}
 		}}

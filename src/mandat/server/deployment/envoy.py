@@ -51,9 +51,14 @@ static_resources:
           # A body over ext_authz's limit, in the wire's words.
           local_reply_config:
             mappers:
-            - filter: {{status_code_filter: {{comparison: {{op: EQ, value: {{default_value: 413, runtime_key: mandat_413}}}}}}}}
+            - filter:
+                status_code_filter: {{comparison: {{op: EQ, value: {{default_value: 413, runtime_key: mandat_413}}}}}}
               body_format_override:
-                json_format: {{class: "Client::RequestEntityTooLarge", message: "This body is too large", errorCode: BODY_TOO_LARGE, httpCode: "413 Request Entity Too Large"}}
+                json_format:
+                  class: "Client::RequestEntityTooLarge"
+                  message: "This body is too large"
+                  errorCode: BODY_TOO_LARGE
+                  httpCode: "413 Request Entity Too Large"
           http_filters:
           - name: envoy.filters.http.header_mutation
             typed_config:
@@ -62,7 +67,9 @@ static_resources:
                 request_mutations:
 {"".join(f"                - remove: {name.lower()}{chr(10)}" for name in COPIED)}\
                 - append:
-                    header: {{key: x-original-body, value: "length=%REQ(content-length)%;coding=%REQ(transfer-encoding)%"}}
+                    header:
+                      key: x-original-body
+                      value: "length=%REQ(content-length)%;coding=%REQ(transfer-encoding)%"
                     append_action: OVERWRITE_IF_EXISTS_OR_ADD
           - name: envoy.filters.http.ext_authz
             typed_config:
@@ -128,5 +135,7 @@ def _cluster(name: str, server: str) -> str:
     connect_timeout: 5s
     load_assignment:
       cluster_name: {name}
-      endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: "{host}", port_value: {port}}}}}}}}}]}}]
+      endpoints:
+      - lb_endpoints:
+        - endpoint: {{address: {{socket_address: {{address: "{host}", port_value: {port}}}}}}}
 """
