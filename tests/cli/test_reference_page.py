@@ -9,7 +9,7 @@ from mandat.cli.main import run
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
 COMMANDS = [
-    "serve", "demo", "sandbox", "marketplace", "init",
+    "serve", "demo", "sandbox", "marketplace", "init", "deploy",
     "app create", "app list", "app suspend", "app resume", "app delete", 
     "verify", "keys rotate", "app rotate", "app secrets", "app end-secret",
     "account create", "account list", "account close",

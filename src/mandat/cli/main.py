@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App
 
-from mandat.cli import accounts, application_secrets, applications, calling, keys, rules, running, verification
+from mandat.cli import (
+    accounts,
+    application_secrets,
+    applications,
+    calling,
+    deploying,
+    keys,
+    rules,
+    running,
+    verification,
+)
 from mandat.cli.failures import INTERRUPTED, OK, explain
 from mandat.cli.output import complain
 
@@ -22,7 +32,7 @@ app = App(
     default_command=None,
 )
 _COMMANDS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Run": (running.serve, running.demo, running.sandbox, running.marketplace, running.init),
+    "Run": (running.serve, running.demo, running.sandbox, running.marketplace, running.init, deploying.deploy),
     "Use": (calling.request, calling.approve, calling.call, calling.sign),
 }
 for _group, _commands in _COMMANDS.items():
