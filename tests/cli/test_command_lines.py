@@ -30,6 +30,7 @@ def printed(capsys: pytest.CaptureFixture[str]):
 COMMANDS = [
     ["serve"], ["demo"], ["sandbox"], ["marketplace"], ["init"],
     ["app", "create"], ["app", "list"], ["app", "suspend"], ["app", "resume"], ["app", "delete"],
+    ["audit", "export"], ["audit", "heads"], ["audit", "check"], ["audit", "erase"],
     ["verify"], ["keys", "rotate"], ["app", "rotate"], ["app", "secrets"], ["app", "end-secret"],
     ["account", "create"], ["account", "list"], ["account", "close"],
     ["request"], ["approve"], ["call"], ["sign"], ["rules", "check"],

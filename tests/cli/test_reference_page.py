@@ -10,7 +10,8 @@ from mandat.cli.main import run
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "cli.md").read_text()
 COMMANDS = [
     "serve", "demo", "sandbox", "marketplace", "init", "deploy",
-    "app create", "app list", "app suspend", "app resume", "app delete", 
+    "app create", "app list", "app suspend", "app resume", "app delete",
+    "audit export", "audit heads", "audit check", "audit erase",
     "verify", "keys rotate", "app rotate", "app secrets", "app end-secret",
     "account create", "account list", "account close",
     "request", "approve", "call", "sign", "rules check",
@@ -34,8 +35,8 @@ def test_every_option_is_in_the_section_of_its_command(command: str, capsys: pyt
 
 
 def test_no_command_is_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
-    for start in ([], ["app"], ["account"], ["rules"], ["keys"]):
+    for start in ([], ["app"], ["account"], ["rules"], ["keys"], ["audit"]):
         run([*start, "--help"])
         listed = re.findall(r"│ ([a-z]+)  +\S", capsys.readouterr().out)
-        for name in set(listed) - {"app", "account", "rules", "keys"}:
+        for name in set(listed) - {"app", "account", "rules", "keys", "audit"}:
             assert " ".join([*start, name]) in COMMANDS

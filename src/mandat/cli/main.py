@@ -14,6 +14,7 @@ from mandat.cli import (
     accounts,
     application_secrets,
     applications,
+    audit,
     calling,
     deploying,
     keys,
@@ -41,7 +42,7 @@ for _group, _commands in _COMMANDS.items():
 for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
 app.command(verification.verify, group="Administer")
-for _topic in (keys.app, applications.app, accounts.account, rules.app):
+for _topic in (keys.app, audit.app, applications.app, accounts.account, rules.app):
     app.command(_topic)
 
 

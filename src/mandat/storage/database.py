@@ -13,6 +13,7 @@ from mandat.storage.engine.migration import check_migrated, migrate
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.sqlite import SqliteReaders, SqliteWriter
 from mandat.storage.engine.writer import Writer
+from mandat.storage.erasure import Erasure
 from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
 from mandat.storage.key_files import LiveKeys
 from mandat.storage.keys import AuthorityKeys
@@ -50,6 +51,7 @@ class Storage:
     audit: SqliteAudit
     usage: UsageStore
     rekeying: Rekeying
+    erasure: Erasure
     _writers: tuple[Writer, ...]
     _readers: tuple[Readers, ...]
 
@@ -142,6 +144,7 @@ def assemble(
         rekeying=Rekeying(
             grants.writer, grants.readers, live=live, applications=application_rows, credentials=rows, trail=trail
         ),
+        erasure=Erasure(grants=grants.writer, requests=requests.writer, usage=usage.writer, mac=mac, trail=trail),
         _writers=(grants.writer, requests.writer, usage.writer),
         _readers=(grants.readers, requests.readers, usage.readers),
     )
