@@ -211,7 +211,7 @@ def test_a_query_where_none_is_known_is_refused(sandbox, path):
     ("method", "path"),
     [
         ("GET", "/nothing"),
-        ("GET", "/domain"),
+        ("GET", "/cloud"),
         ("GET", "/me/"[:-1] + "/api"),
         ("POST", "/me"),
         ("DELETE", "/domain/zone/zone118.example"),

@@ -5,7 +5,10 @@ import pytest
 from mandat.sandbox.api.operations import SECTIONS
 from support.sandbox import ALICE
 
-PRIMITIVES = {"string", "long", "boolean", "datetime", "uuid", "void", "map[string]string"}
+PRIMITIVES = {
+    "string", "text", "long", "double", "boolean", "date", "datetime", "ip", "uuid", "void", "map[string]string",
+}  # fmt: skip
+NAMES = [section.name for section in SECTIONS]
 
 
 @pytest.mark.parametrize("path", ["/1.0/", "/1.0", "/v1/", "/v1"])
@@ -13,7 +16,7 @@ def test_the_index_is_public_and_lists_the_sections(sandbox, path):
     answer = sandbox.http.get(path)
 
     assert answer.status_code == 200
-    assert [entry["path"] for entry in answer.json()["apis"]] == ["/me", "/domain"]
+    assert [entry["path"] for entry in answer.json()["apis"]] == ["/me", "/domain", "/cloud", "/vps"]
     assert answer.json()["basePath"] == f"{sandbox.origin}/{path.split('/')[1]}"
     assert answer.json()["apis"][0]["schema"] == "{path}.{format}"
 
@@ -26,7 +29,7 @@ def test_documents_show_the_public_origin_that_the_gateway_names(sandbox):
     assert forged.json()["basePath"] == f"{sandbox.origin}/1.0"
 
 
-@pytest.mark.parametrize("path", ["/1.0/nothing.json", "/1.0/domain.yaml", "/1.0/domain", "/1.0/.json", "/2.0/"])
+@pytest.mark.parametrize("path", ["/1.0/nothing.json", "/1.0/domain.yaml", "/1.0/cloud", "/1.0/.json", "/2.0/"])
 def test_other_documents_do_not_exist(sandbox, path):
     headers = {"X-Mandat-Assertion": sandbox.gateway.assertion(ALICE)}
 
@@ -34,7 +37,7 @@ def test_other_documents_do_not_exist(sandbox, path):
     assert sandbox.http.get(path, headers=headers).status_code == 404
 
 
-@pytest.mark.parametrize("section", ["me", "domain"])
+@pytest.mark.parametrize("section", NAMES)
 def test_every_operation_has_what_ovh_tools_read(sandbox, section):
     document = sandbox.http.get(f"/1.0/{section}.json").json()
 
@@ -51,7 +54,7 @@ def test_every_operation_has_what_ovh_tools_read(sandbox, section):
             assert names == {part[1:-1] for part in resource["path"].split("/") if part.startswith("{")}
 
 
-@pytest.mark.parametrize("section", ["me", "domain"])
+@pytest.mark.parametrize("section", NAMES)
 def test_every_type_that_is_named_is_described(sandbox, section):
     document = sandbox.http.get(f"/1.0/{section}.json").json()
     operations = [operation for resource in document["apis"] for operation in resource["operations"]]

@@ -16,6 +16,7 @@ from mandat.sandbox.application import SandboxApplication
 from mandat.sandbox.calls import CallDesk
 from mandat.sandbox.dns.server import DnsServer
 from mandat.sandbox.dns.zone import ServedZones
+from mandat.sandbox.effects import Aftermath
 from mandat.sandbox.store.database import Database
 from support.sandbox import ALICE, HOST
 
@@ -26,7 +27,7 @@ class FailingDesk(CallDesk):
     def __init__(self) -> None:
         pass
 
-    def perform(self, *_: object):
+    def perform(self, *_: object, **__: object):
         raise RuntimeError("a mistake that names a secret")
 
 
@@ -51,7 +52,8 @@ async def test_a_mistake_answers_500_without_its_text_and_is_logged(tmp_path, ca
         verifier=AlwaysAlice(),
         database=database,
         desk=FailingDesk(),
-        zones=ServedZones(),
+        aftermath=Aftermath(ServedZones(), list, list, list),
+        stop=asyncio.Event(),
     )
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(application), base_url="http://sandbox.test"

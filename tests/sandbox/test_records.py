@@ -126,7 +126,7 @@ def test_head_is_answered_like_get_without_a_body(zone):
 
 
 def test_a_full_zone_takes_no_more(zone):
-    from mandat.sandbox.api import records_api
+    from mandat.sandbox.domain import records_api
     from mandat.sandbox.store.database import open_database
 
     connection = open_database(zone.sandbox.folder)

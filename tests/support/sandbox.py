@@ -27,7 +27,7 @@ class RunningSandbox:
         self.folder = folder
         self.clock = clock
         self.gateway = AssertingGateway(clock)
-        self.port = free_ports(2)
+        self.port = free_ports(3)
         self.origin = f"http://{HOST}:{self.port}"
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -76,6 +76,10 @@ class RunningSandbox:
         given = {"X-Mandat-Assertion": self.gateway.assertion(account)}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.request(method, f"/1.0{path}", content=content, headers=given)
+
+    def project(self, account: str) -> str:
+        """The path of the account's first cloud project."""
+        return f"/cloud/project/{self.call('GET', '/cloud/project', account=account).json()[0]}"
 
     def ask(self, name: str, kind: str, *, over_tcp: bool = False, **options: Any) -> dns.message.Message:
         """The DNS server's answer. `options` go to dnspython's make_query."""

@@ -1,8 +1,12 @@
 """The sandbox's HTTP surface, as a plain ASGI application: read a call, let the gate and the desk decide, write it.
 
+What the fault switch wants to wait or to hang does so here, outside any transaction.
+
 No framework: routes, checks and error shape come from the table, and a small program starts fast.
 """
 
+import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -14,9 +18,10 @@ from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.description import Descriptions
 from mandat.sandbox.api.operation import Refused
 from mandat.sandbox.calls import Call, CallDesk, Outcome, encode_json, refusal
-from mandat.sandbox.dns.zone import ServedZones
+from mandat.sandbox.effects import Aftermath
 from mandat.sandbox.gate import Verifier
 from mandat.sandbox.store.database import Database
+from mandat.sandbox.store.faults import Fault
 
 MAX_BODY_BYTES = 1_048_576  # the gateway's own limit; nothing the API takes comes near it
 MAX_QUERY_ID_CHARACTERS = 128
@@ -41,13 +46,16 @@ class SandboxApplication:
         verifier: Verifier,
         database: Database,
         desk: CallDesk,
-        zones: ServedZones,
+        aftermath: Aftermath,
+        stop: asyncio.Event,
     ) -> None:
+        """`stop` is set when the sandbox stops; what hangs or waits ends then."""
         self._descriptions = descriptions
         self._verifier = verifier
         self._database = database
         self._desk = desk
-        self._zones = zones
+        self._aftermath = aftermath
+        self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # no lifespan: the program starts and stops everything; no WebSocket
@@ -81,7 +89,28 @@ class SandboxApplication:
             idempotency_keys=tuple(given.get(headers.IDEMPOTENCY_KEY.lower(), ())),
             query_id=query_id,
         )
-        return await self._perform(call, caller)
+        outcome = await self._perform(call, caller)
+        if outcome.fault is not None:
+            await self._wait(outcome.wait_seconds)
+            return await self._perform(call, caller, fault=outcome.fault)
+        if outcome.hangs:
+            await self._hang(receive)
+            return None
+        await self._wait(outcome.wait_seconds)
+        return outcome
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stop.wait()
+
+    async def _hang(self, receive: Receive) -> None:
+        """Until the caller has had enough, or the sandbox stops."""
+        patience = [asyncio.ensure_future(receive()), asyncio.ensure_future(self._stop.wait())]
+        await asyncio.wait(patience, return_when=asyncio.FIRST_COMPLETED)
+        for each in patience:
+            each.cancel()
 
     async def _admit(self, token: str | None, query_id: str | None) -> Asserted | Refused:
         try:
@@ -94,18 +123,20 @@ class SandboxApplication:
             return Refused(Reason.MISSING_CREDENTIAL)
         return caller
 
-    async def _perform(self, call: Call, caller: Asserted) -> Outcome:
+    async def _perform(self, call: Call, caller: Asserted, *, fault: Fault | None = None) -> Outcome:
         try:
-            outcome = await self._database.run(lambda connection: self._desk.perform(connection, call, caller))
-        except sqlite3.Error as fault:
-            _log.error("storage failed", extra={"fault": str(fault), "query_id": call.query_id})
+            outcome = await self._database.run(
+                lambda connection: self._desk.perform(connection, call, caller, fault=fault)
+            )
+        except sqlite3.Error as problem:
+            _log.error("storage failed", extra={"fault": str(problem), "query_id": call.query_id})
             return refusal(Refused(Reason.STORAGE_UNAVAILABLE), call.query_id)
         except Exception:
             # The last net: a mistake of ours must still answer in the wire's shape, and be seen.
             _log.exception("call failed", extra={"query_id": call.query_id})
             return refusal(Refused(Reason.INTERNAL_ERROR), call.query_id)
-        for zone in outcome.refreshed:
-            self._zones.put(zone)
+        for effects in outcome.effects:
+            self._aftermath.follow(effects)
         return outcome
 
 

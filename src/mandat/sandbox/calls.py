@@ -1,23 +1,27 @@
 """One call of the API after the gate: route, check, do, note in the ledger. Everything in one transaction.
 
-Who calls was settled before (mandat.sandbox.gate); reading and writing HTTP is `application`'s.
+Who calls was settled before (mandat.sandbox.gate); reading and writing HTTP, and waiting where the fault switch wants
+it, is `application`'s.
 """
 
 import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mandat.enforcement.assertion_verifier import Asserted
 from mandat.protocol.refusals import WORDINGS, Reason, refusal_fields
 from mandat.protocol.strict_json import JsonValue
 from mandat.sandbox.api.arguments import check_arguments
-from mandat.sandbox.api.operation import Answer, Answered, Desk, Operation, Refused
-from mandat.sandbox.api.routing import Routes
-from mandat.sandbox.dns.zone import ServedZone
+from mandat.sandbox.api.operation import Answer, Answered, Desk, Hosting, Operation, Refused
+from mandat.sandbox.api.routing import Route, Routes
+from mandat.sandbox.effects import Effects
+from mandat.sandbox.fault_switch import failure
+from mandat.sandbox.store.faults import Fault, FaultAction, take_fault
 from mandat.sandbox.store.idempotency import IdempotentCall, find_answer, remember_answer
 from mandat.sandbox.store.ledger import LedgerEntry, note_call
+from mandat.sandbox.tasks import Performers, settle
 
 MAX_KEY_CHARACTERS = 255
 _MAX_NOTED_PATH_CHARACTERS = 2048
@@ -37,11 +41,30 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is answered, and the zones that DNS is to serve anew once the transaction is committed."""
+    """What is answered, and what is to happen outside the database once the transaction is committed.
+
+    Attributes:
+        effects: of tasks that were due, and of the call itself.
+        wait_seconds: how long the fault switch wants the answer to wait.
+        hangs: it wants no answer at all.
+        fault: nothing was done yet; the call is to be performed after the wait, with this fault.
+    """
 
     status: int
     body: bytes
-    refreshed: list[ServedZone] = field(default_factory=list)
+    effects: tuple[Effects, ...] = ()
+    wait_seconds: float = 0.0
+    hangs: bool = False
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What the operation answered; `changed` is False for what was only looked at or only repeated."""
+
+    answer: Answer
+    changed: bool = False
+    effects: Effects = field(default_factory=Effects)
 
 
 def refusal(refused: Refused, query_id: str | None) -> Outcome:
@@ -59,48 +82,106 @@ def encode_json(value: object) -> bytes:
 class CallDesk:
     """Does calls, given a connection inside a transaction."""
 
-    def __init__(self, routes: Routes, *, clock: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        performers: Performers,
+        *,
+        hosting: Hosting,
+        clock: Callable[[], float],
+        entropy: Callable[[int], bytes],
+    ) -> None:
         self._routes = routes
+        self._performers = performers
+        self._hosting = hosting
         self._clock = clock
         self._entropy = entropy
 
-    def perform(self, connection: sqlite3.Connection, call: Call, caller: Asserted) -> Outcome:
-        """Does `call` for `caller`: its whole effect and its ledger entry, or only the entry when it is refused."""
-        desk = Desk(connection, caller.account, self._clock(), self._entropy)
-        connection.execute("SAVEPOINT call")
-        answer = self._answer(call, desk)
-        if isinstance(answer, Refused):
-            connection.execute("ROLLBACK TO call")
-            outcome = refusal(answer, call.query_id)
-        else:
-            outcome = Outcome(200, encode_json(answer.value), desk.refreshed)
-        connection.execute("RELEASE call")
-        note_call(connection, _entry(call, caller, outcome.status, desk.now))
-        return outcome
+    def make_desk(self, connection: sqlite3.Connection, account: str = "") -> Desk:
+        """A desk for this moment; tasks put in the account they are of."""
+        return Desk(connection, account, self._clock(), self._entropy, self._hosting)
 
-    def _answer(self, call: Call, desk: Desk) -> Answer:
+    def perform(
+        self, connection: sqlite3.Connection, call: Call, caller: Asserted, *, fault: Fault | None = None
+    ) -> Outcome:
+        """Does `call` for `caller`: its whole effect and its ledger entry, or only the entry when it is refused.
+
+        `fault` is the one that postponed the call; it meets no further one.
+        """
+        desk = self.make_desk(connection, caller.account)
+        settle(desk, self._performers)
         route = self._routes.find(call.method, call.path)
+        met = take_fault(connection, route.name, caller.account) if route is not None and fault is None else None
+        instead = None if met is None or met.after_effect else _instead(met, call)
+        if instead is not None:
+            if instead.fault is None:
+                note_call(connection, _entry(call, caller, instead.status, desk.now, fault=met))
+            return replace(instead, effects=(desk.effects,))
+        doomed = met is not None and met.action is FaultAction.BREAK
+        done = self._carry_out(call, route, replace(desk, effects=Effects(), doomed=doomed))
+        outcome = _outcome_of(done.answer, call)
+        if met is not None and met.after_effect:
+            outcome = _afterwards(met, call, outcome)
+        note_call(connection, _entry(call, caller, outcome.status, desk.now, fault=met or fault, changed=done.changed))
+        return replace(outcome, effects=(desk.effects, done.effects))
+
+    def _carry_out(self, call: Call, route: Route | None, desk: Desk) -> _Done:
+        """The call between two marks: of what is refused, nothing stays."""
         if route is None:
-            return Refused(Reason.UNKNOWN_ROUTE)
+            return _Done(Refused(Reason.UNKNOWN_ROUTE))
+        desk.connection.execute("SAVEPOINT call")
+        done = self._answer(call, route, desk)
+        if isinstance(done.answer, Refused):
+            desk.connection.execute("ROLLBACK TO call")
+        desk.connection.execute("RELEASE call")
+        return done
+
+    def _answer(self, call: Call, route: Route, desk: Desk) -> _Done:
         operation = route.operation
         arguments = check_arguments(operation, route.models, path=route.path, query=call.query, body=call.body)
         if isinstance(arguments, Refused):
-            return arguments
+            return _Done(arguments)
         repeatable = _repeatable_call(operation, call, desk.account)
         if isinstance(repeatable, Refused):
-            return repeatable
-        if repeatable is None:
-            return operation.handler(desk, arguments)
-        remembered = find_answer(desk.connection, repeatable, now=desk.now)
-        if remembered is None:
-            answer = operation.handler(desk, arguments)
-            if isinstance(answer, Answered):
-                remember_answer(desk.connection, repeatable, answer=json.dumps(answer.value), now=desk.now)
-            return answer
-        if not remembered.same_body:
-            return Refused(Reason.CONFLICT, "This Idempotency-Key was used for another body", "Idempotency-Key")
-        value: JsonValue = json.loads(remembered.answer)
-        return Answered(value)
+            return _Done(repeatable)
+        remembered = None if repeatable is None else find_answer(desk.connection, repeatable, now=desk.now)
+        if remembered is not None and not remembered.same_body:
+            why = "This Idempotency-Key was used for another body"
+            return _Done(Refused(Reason.CONFLICT, why, "Idempotency-Key"))
+        if remembered is not None:
+            value: JsonValue = json.loads(remembered.answer)
+            return _Done(Answered(value))
+        answer = operation.handler(desk, arguments)
+        if isinstance(answer, Refused):
+            return _Done(answer)
+        if repeatable is not None:
+            remember_answer(desk.connection, repeatable, answer=json.dumps(answer.value), now=desk.now)
+        return _Done(answer, changed=operation.method != "GET", effects=desk.effects)
+
+
+def _outcome_of(answer: Answer, call: Call) -> Outcome:
+    if isinstance(answer, Refused):
+        return refusal(answer, call.query_id)
+    return Outcome(200, encode_json(answer.value))
+
+
+def _instead(fault: Fault, call: Call) -> Outcome | None:
+    """What becomes of a call that meets `fault` before its effect; None when it is carried out as usual."""
+    match fault.action:
+        case FaultAction.FAIL:
+            return Outcome(fault.status or 0, encode_json(failure(fault, call.query_id)))
+        case FaultAction.HANG:
+            return Outcome(0, b"", hangs=True)
+        case FaultAction.LATE:
+            return Outcome(0, b"", wait_seconds=fault.seconds or 0.0, fault=fault)
+    return None
+
+
+def _afterwards(fault: Fault, call: Call, outcome: Outcome) -> Outcome:
+    """What becomes of the `outcome` of a call that meets `fault` after its effect."""
+    if fault.action is FaultAction.LATE:
+        return replace(outcome, wait_seconds=fault.seconds or 0.0)
+    return _instead(fault, call) or outcome
 
 
 def _repeatable_call(operation: Operation, call: Call, account: str) -> IdempotentCall | Refused | None:
@@ -119,7 +200,9 @@ def _repeatable_call(operation: Operation, call: Call, account: str) -> Idempote
     return IdempotentCall(account, route, key, hashlib.sha256(call.body).digest())
 
 
-def _entry(call: Call, caller: Asserted, status: int, now: float) -> LedgerEntry:
+def _entry(
+    call: Call, caller: Asserted, status: int, now: float, *, fault: Fault | None = None, changed: bool = False
+) -> LedgerEntry:
     path = f"{call.path}?{call.query}" if call.query else call.path
     return LedgerEntry(
         at=int(now),
@@ -130,4 +213,6 @@ def _entry(call: Call, caller: Asserted, status: int, now: float) -> LedgerEntry
         path=path[:_MAX_NOTED_PATH_CHARACTERS],
         status=status,
         query_id=call.query_id,
+        changed=changed,
+        fault=None if fault is None else fault.in_words(),
     )

@@ -4,26 +4,29 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 
 import uvicorn
 import uvloop
 
 from mandat.enforcement.assertion_verifier import AssertionVerifier
 from mandat.sandbox.api.description import Descriptions
-from mandat.sandbox.api.operations import SECTIONS
+from mandat.sandbox.api.operations import SECTIONS, WORK
 from mandat.sandbox.api.routing import Routes
 from mandat.sandbox.application import SandboxApplication
 from mandat.sandbox.calls import CallDesk
 from mandat.sandbox.dns.server import DnsServer
 from mandat.sandbox.dns.zone import ServedZones, build_zone
+from mandat.sandbox.effects import Aftermath
 from mandat.sandbox.gate import Verifier, key_set_source
+from mandat.sandbox.instances.keeper import InstanceKeeper
 from mandat.sandbox.logs import configure_logs
 from mandat.sandbox.problems import SandboxStartError
 from mandat.sandbox.settings import SandboxSettings
 from mandat.sandbox.store.database import Database, only_sandbox_of
 from mandat.sandbox.store.zones import list_refreshed
+from mandat.sandbox.task_keeper import TaskKeeper
 
 __all__ = ["SandboxSettings", "SandboxStartError", "run", "serve"]
 
@@ -78,19 +81,58 @@ async def serve(
         zones = ServedZones()
         for content in await database.run(list_refreshed):
             zones.put(build_zone(content))
-        application = SandboxApplication(
-            descriptions=Descriptions(SECTIONS, own_origin=f"http://{settings.host}:{settings.port}"),
-            verifier=verifier,
-            database=database,
-            desk=CallDesk(Routes(SECTIONS), clock=settings.clock, entropy=settings.entropy),
-            zones=zones,
-        )
         dns = DnsServer(zones, udp=udp, tcp=tcp)
         await dns.serve()
         try:
-            await _serve_http(application, http, stop=stop, on_ready=on_ready)
+            async with _keepers(settings, database, zones) as (desk, aftermath):
+                application = SandboxApplication(
+                    descriptions=Descriptions(SECTIONS, own_origin=f"http://{settings.host}:{settings.port}"),
+                    verifier=verifier,
+                    database=database,
+                    desk=desk,
+                    aftermath=aftermath,
+                    stop=stop,
+                )
+                await _serve_http(application, http, stop=stop, on_ready=on_ready)
         finally:
             await dns.close()
+
+
+@asynccontextmanager
+async def _keepers(
+    settings: SandboxSettings, database: Database, zones: ServedZones
+) -> AsyncIterator[tuple[CallDesk, Aftermath]]:
+    """The desk for calls and what follows them, while instances run and tasks happen."""
+    instances = InstanceKeeper(
+        database,
+        folder=settings.folder,
+        http_port=_port_of_instances(settings),
+        clock=settings.clock,
+    )
+    desk = CallDesk(Routes(SECTIONS), WORK, hosting=instances, clock=settings.clock, entropy=settings.entropy)
+    tasks = TaskKeeper(database, WORK, make_desk=desk.make_desk, clock=settings.clock)
+    aftermath = Aftermath(zones, instances.end, instances.wake, tasks.wake)
+    keeping = [asyncio.create_task(instances.keep()), asyncio.create_task(tasks.keep(aftermath.follow))]
+    for each in keeping:
+        each.add_done_callback(_say_if_failed)
+    try:
+        yield desk, aftermath
+    finally:
+        for each in keeping:
+            each.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
+
+
+def _say_if_failed(keeping: asyncio.Task[None]) -> None:
+    if not keeping.cancelled() and keeping.exception() is not None:
+        _log.error("a keeper failed", exc_info=keeping.exception())
+
+
+def _port_of_instances(settings: SandboxSettings) -> int:
+    port = settings.http_port_of_instances
+    if not 0 < port < 1 << 16:
+        raise SandboxStartError(f"Instances cannot serve on port {port}; ports go from 1 to 65535.")
+    return port
 
 
 def _verifier_of(settings: SandboxSettings) -> Verifier:

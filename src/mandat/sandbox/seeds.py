@@ -1,6 +1,7 @@
 """Accounts and zones to start with. Doing it again changes nothing; what callers changed meanwhile stays."""
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -9,13 +10,18 @@ from pathlib import Path
 
 from mandat.sandbox.dns.names import parse_absolute
 from mandat.sandbox.store.accounts import AccountProfile, add_profile
+from mandat.sandbox.store.cloud import Project, add_project, list_projects
 from mandat.sandbox.store.database import only_sandbox_of, open_database, transaction
 from mandat.sandbox.store.records import add_record, draw_record_id
+from mandat.sandbox.store.vps import Vps, add_vps, list_vps
 from mandat.sandbox.store.zones import Zone, add_zone, refresh_zone, zone_exists
+from mandat.sandbox.vps.models import IMAGES
 from mandat.sandbox.zone_content import Soa, ZoneRecord
 
 NAME_SERVERS = ("dns1.sandbox.example.", "ns1.sandbox.example.")
 """What the seeded zones name as their servers. Nobody asks them: the sandbox's DNS server is asked by its port."""
+
+PROJECT_DESCRIPTION = "Web"
 
 
 def seed(
@@ -27,6 +33,8 @@ def seed(
     entropy: Callable[[int], bytes] = os.urandom,
 ) -> None:
     """Puts accounts and zones into the sandbox of `folder`, which must not be running.
+
+    Each account also gets a cloud project and a virtual server, unless it has one.
 
     Args:
         folder: the sandbox's data folder, created when missing.
@@ -44,7 +52,9 @@ def seed(
             raise ValueError(f"{name} is not the name of a zone in lower case without a final full stop")
     with only_sandbox_of(folder), closing(open_database(folder)) as connection, transaction(connection):
         for account in accounts:
-            add_profile(connection, AccountProfile(account) if isinstance(account, str) else account)
+            profile = AccountProfile(account) if isinstance(account, str) else account
+            add_profile(connection, profile)
+            _give_services(connection, profile.account, now=clock(), entropy=entropy)
         for name, account in zones.items():
             if zone_exists(connection, name):
                 continue
@@ -65,4 +75,13 @@ def _new_zone(name: str, account: str, now: float) -> Zone:
         nx_domain_ttl=60,
         ttl=3_600,
     )
-    return Zone(name, account, int(now), soa)
+    return Zone(name, account, int(now), soa, created=int(now))
+
+
+def _give_services(
+    connection: sqlite3.Connection, account: str, *, now: float, entropy: Callable[[int], bytes]
+) -> None:
+    if not list_projects(connection, account):
+        add_project(connection, Project(entropy(16).hex(), account, PROJECT_DESCRIPTION, int(now)))
+    if not list_vps(connection, account):
+        add_vps(connection, Vps(f"vps-{entropy(4).hex()}.vps.sandbox.example", account, next(iter(IMAGES))))

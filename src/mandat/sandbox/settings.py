@@ -14,6 +14,8 @@ class SandboxSettings:
     Args:
         folder: its data folder, created when missing.
         port: HTTP, on `host`; `dns_port`: DNS on `host`, UDP and TCP.
+        instance_port: what every instance serves its site on, at a loopback address of its own; None for the port
+            after `dns_port`.
         issuer, audience: what an assertion must say in `iss` and `aud`.
         jwks_url: where the gateway publishes its keys.
         clock: Unix seconds. entropy: gives that many random bytes.
@@ -26,5 +28,11 @@ class SandboxSettings:
     audience: str
     jwks_url: str
     host: str = "127.0.0.1"
+    instance_port: int | None = None
     clock: Callable[[], float] = time.time
     entropy: Callable[[int], bytes] = os.urandom
+
+    @property
+    def http_port_of_instances(self) -> int:
+        """The port that every instance serves its site on."""
+        return self.dns_port + 1 if self.instance_port is None else self.instance_port

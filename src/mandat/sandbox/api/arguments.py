@@ -8,11 +8,18 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonFault, JsonValue, parse_json
-from mandat.sandbox.api.data_types import check_text, check_value, parse_long
-from mandat.sandbox.api.operation import Arguments, Model, Operation, Parameter, Refused
+from mandat.sandbox.api.data_types import (
+    ValueFault,
+    check_text,
+    parse_datetime,
+    parse_long,
+    read_members,
+    read_query,
+    shown,
+)
+from mandat.sandbox.api.operation import Arguments, Model, Operation, Property, Refused
 
 MAX_QUERY_PARAMETERS = 32
-_SHOWN_CHARACTERS = 40
 _NULL_TEXT = "null"  # python-ovh writes None so in a query
 
 
@@ -57,6 +64,8 @@ def _check_path(operation: Operation, path: dict[str, str]) -> dict[str, str | i
         value = parse_long(text) if parameter.type == "long" else text
         if value is None:
             return bad_parameter("path", parameter.name, "must be a whole number from 0 to 9223372036854775807")
+        if parameter.type == "datetime" and parse_datetime(text) is None:
+            return bad_parameter("path", parameter.name, "must be a time such as 2026-01-31T08:00:00+00:00")
         why = check_text(text)
         if why is not None:
             return bad_parameter("path", parameter.name, why)
@@ -77,14 +86,14 @@ def _check_query(operation: Operation, models: dict[str, Model], query: str) -> 
     values: dict[str, str] = {}
     for name, text in pairs:
         if name not in known:
-            return bad_parameter("query", _shown(name), f"is not known here; known: {_list(known)}")
+            return bad_parameter("query", shown(name), f"is not known here; known: {', '.join(known) or 'none'}")
         if name in values:
             return bad_parameter("query", name, "is given twice")
         values[name] = text
     for name, text in values.items():
-        why = None if text == _NULL_TEXT else check_value(known[name].type, text, models)
-        if why is not None:
-            return bad_parameter("query", name, why)
+        fault = None if text == _NULL_TEXT else read_query(known[name].type, text, models)
+        if isinstance(fault, ValueFault):
+            return bad_parameter("query", name, fault.why)
     return {name: text for name, text in values.items() if text != _NULL_TEXT}
 
 
@@ -95,36 +104,20 @@ def _check_body(operation: Operation, models: dict[str, Model], body: bytes) -> 
     document = {} if document is None else document
     if not isinstance(document, dict):
         return Refused(Reason.BAD_PARAMETER, "The body must be a JSON object", "body")
-    known = body_members(operation, models)
-    for name in document:
-        if name not in known:
-            return bad_parameter("body", _shown(name), f"is not known here; known: {_list(known)}")
-    given: dict[str, JsonValue] = {name: value for name, value in document.items() if value is not None}
-    for name, parameter in known.items():
-        if name not in given and parameter.required:
-            return bad_parameter("body", name, "is missing")
-    for name, value in given.items():
-        why = check_value(known[name].type, value, models)
-        if why is not None:
-            return bad_parameter("body", name, why)
-    return given
-
-
-def body_members(operation: Operation, models: dict[str, Model]) -> dict[str, Parameter]:
-    """The members that the operation's body may have. A whole-body parameter stands for its model's properties."""
-    members: dict[str, Parameter] = {}
-    for parameter in operation.at("body"):
-        if parameter.name:
-            members[parameter.name] = parameter
-            continue
-        for member in models[parameter.type].properties:
-            members[member.name] = Parameter(member.name, member.type, "body", member.description)
+    members = read_members(body_members(operation, models), document, models)
+    if isinstance(members, ValueFault):
+        return bad_parameter("body", members.place.removeprefix("."), members.why)
     return members
 
 
-def _shown(name: str) -> str:
-    return ascii(name[:_SHOWN_CHARACTERS])
-
-
-def _list(known: dict[str, Parameter]) -> str:
-    return ", ".join(known) or "none"
+def body_members(operation: Operation, models: dict[str, Model]) -> dict[str, Property]:
+    """The members that the operation's body may have. A whole-body parameter stands for its model's properties."""
+    members: dict[str, Property] = {}
+    for parameter in operation.at("body"):
+        if parameter.name:
+            members[parameter.name] = Property(
+                parameter.name, parameter.type, parameter.description, required=parameter.required
+            )
+        else:
+            members |= {member.name: member for member in models[parameter.type].properties}
+    return members

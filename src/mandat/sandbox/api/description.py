@@ -103,7 +103,7 @@ def _describe_model(model: Model) -> JsonObject:
                 "fullType": member.type,
                 "canBeNull": member.nullable,
                 "readOnly": member.read_only,
-                "required": False,
+                "required": member.required,
                 "description": member.description,
             }
             for member in model.properties

@@ -7,11 +7,11 @@ what is described is what happens. Source: OVH's description format, wire.md 7.
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonValue
-from mandat.sandbox.dns.zone import ServedZone
+from mandat.sandbox.effects import Effects
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,32 @@ class Arguments:
     body: dict[str, JsonValue]
 
 
+class Hosting(Protocol):
+    """What runs instances, as far as handlers need to know it."""
+
+    @property
+    def http_port(self) -> int:
+        """The port that every instance serves its site on."""
+
+    def obstacle(self) -> str | None:
+        """Why instances cannot run here, as a sentence with the command that helps; None when they can."""
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where a handler works: inside one transaction, for one account. `now` is Unix seconds.
 
-    A handler that refreshes a zone adds it to `refreshed`; DNS serves it as soon as the transaction is committed.
+    `effects` collects what is to happen outside the database once the transaction is committed. `doomed`: the fault
+    switch wants that what this call starts ends in an error.
     """
 
     connection: sqlite3.Connection
     account: str
     now: float
     entropy: Callable[[int], bytes]
-    refreshed: list[ServedZone] = field(default_factory=list)
+    hosting: Hosting
+    effects: Effects = field(default_factory=Effects)
+    doomed: bool = False
 
 
 Handler = Callable[[Desk, Arguments], Answer]
@@ -78,7 +92,8 @@ class Parameter:
 class Operation:
     """One method of one resource. `description` is a sentence that also the consent page shows to customers.
 
-    `honours_keys`: an Idempotency-Key makes a repetition harmless.
+    `honours_keys`: an Idempotency-Key makes a repetition harmless. `starts_work`: its answer comes before the end of
+    what it starts, so that the fault switch can let that end in an error.
     """
 
     method: str
@@ -88,6 +103,7 @@ class Operation:
     handler: Handler
     parameters: tuple[Parameter, ...] = ()
     honours_keys: bool = False
+    starts_work: bool = False
 
     def at(self, place: Place) -> tuple[Parameter, ...]:
         """The parameters that travel in `place`."""
@@ -105,13 +121,14 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One member of a model."""
+    """One member of a model. `required` counts where the model is sent, not where it is answered."""
 
     name: str
     type: str
     description: str
     nullable: bool = False
     read_only: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

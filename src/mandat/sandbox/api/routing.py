@@ -11,8 +11,12 @@ VERSIONS = ("1.0", "v1")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation that was found, its section's models, and its path parameters, still percent-encoded."""
+    """An operation that was found, its section's models, and its path parameters, still percent-encoded.
 
+    `name` is method and path as described, such as `GET /domain/zone/{zoneName}`.
+    """
+
+    name: str
     operation: Operation
     models: dict[str, Model]
     path: dict[str, str]
@@ -20,6 +24,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    path: str
     segments: tuple[str, ...]
     operations: dict[str, Operation]
     models: dict[str, Model]
@@ -35,7 +40,7 @@ class Routes:
             for resource in section.resources:
                 segments = tuple(resource.path.split("/")[1:])
                 operations = {operation.method: operation for operation in resource.operations}
-                self._entries.setdefault(len(segments), []).append(_Entry(segments, operations, models))
+                self._entries.setdefault(len(segments), []).append(_Entry(resource.path, segments, operations, models))
 
     def find(self, method: str, raw_path: str) -> Route | None:
         """The operation for `method` on `raw_path`, which begins with the version; None when there is none.
@@ -51,7 +56,9 @@ class Routes:
             path = _match(entry.segments, segments)
             operation = entry.operations.get("GET" if method == "HEAD" else method)
             if path is not None:
-                return None if operation is None else Route(operation, entry.models, path)
+                if operation is None:
+                    return None
+                return Route(f"{operation.method} {entry.path}", operation, entry.models, path)
         return None
 
 

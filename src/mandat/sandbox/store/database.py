@@ -16,58 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from mandat.sandbox.problems import SandboxStartError
+from mandat.sandbox.store.schema import STEPS, VERSION
 
 FILE_NAME = "sandbox.sqlite3"
+FOLDER_IN_DEMO = "sandbox"
 LOCK_NAME = "sandbox.lock"
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 5.0  # how long a write waits for another program's lock, such as a backup's
-
-_SCHEMA = """
-CREATE TABLE account (
-    account TEXT PRIMARY KEY,
-    profile TEXT NOT NULL
-) STRICT;
-CREATE TABLE zone (
-    name TEXT PRIMARY KEY,
-    account TEXT NOT NULL,
-    last_update INTEGER NOT NULL,
-    soa TEXT NOT NULL,
-    refreshed TEXT NOT NULL
-) STRICT;
-CREATE INDEX zone_account ON zone (account);
-CREATE TABLE record (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    id INTEGER NOT NULL UNIQUE,
-    zone TEXT NOT NULL REFERENCES zone (name),
-    field_type TEXT NOT NULL,
-    sub_domain TEXT NOT NULL,
-    target TEXT NOT NULL,
-    ttl INTEGER NOT NULL
-) STRICT;
-CREATE INDEX record_zone ON record (zone, position);
-CREATE TABLE idempotency (
-    account TEXT NOT NULL,
-    route TEXT NOT NULL,
-    key TEXT NOT NULL,
-    body_digest BLOB NOT NULL,
-    answer TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    PRIMARY KEY (account, route, key)
-) STRICT;
-CREATE INDEX idempotency_created ON idempotency (created);
-CREATE TABLE ledger (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    at INTEGER NOT NULL,
-    account TEXT NOT NULL,
-    application INTEGER NOT NULL,
-    credential INTEGER NOT NULL,
-    method TEXT NOT NULL,
-    path TEXT NOT NULL,
-    status INTEGER NOT NULL,
-    query_id TEXT
-) STRICT;
-CREATE INDEX ledger_account ON ledger (account, id);
-"""
 
 Result = TypeVar("Result")
 
@@ -92,21 +46,33 @@ def open_database(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+def find_folder(data: Path) -> Path:
+    """The sandbox's data folder that `data` is, or that the demo in `data` has.
+
+    Raises:
+        SandboxStartError: it is neither.
+    """
+    for folder in (data, data / FOLDER_IN_DEMO):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise SandboxStartError(f"There is no sandbox's data in {data}; name the folder of a sandbox or of a demo.")
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
     with transaction(connection):
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
+        if version > VERSION:
             raise SandboxStartError(
                 f"A newer version of Mandat wrote the sandbox's data (format {version}, this one reads "
-                f"{SCHEMA_VERSION}); start that version or choose another data folder."
+                f"{VERSION}); start that version or choose another data folder."
             )
-        if version == 0:
-            for statement in _SCHEMA.split(";\n"):
+        for step in STEPS[version:]:
+            for statement in step.split(";\n"):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
 
 
 @contextmanager

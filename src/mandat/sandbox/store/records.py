@@ -1,7 +1,7 @@
 """The staged records of zones. Ids are drawn, not counted: an account learns nothing of another's records from hers."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mandat.sandbox.zone_content import ZoneRecord
 
@@ -58,3 +58,10 @@ def set_record(connection: sqlite3.Connection, record: ZoneRecord) -> None:
 def delete_record(connection: sqlite3.Connection, record_id: int) -> None:
     """Stages the removal of a record."""
     connection.execute("DELETE FROM record WHERE id = ?", (record_id,))
+
+
+def replace_records(connection: sqlite3.Connection, zone: str, records: Sequence[ZoneRecord]) -> None:
+    """Stages `records` in place of all that the zone had."""
+    connection.execute("DELETE FROM record WHERE zone = ?", (zone,))
+    for record in records:
+        add_record(connection, zone, record)

@@ -5,17 +5,20 @@ import sqlite3
 from dataclasses import asdict, dataclass
 
 from mandat.sandbox.store.records import list_records
-from mandat.sandbox.zone_content import Soa, ZoneContent, ZoneRecord
+from mandat.sandbox.store.restore_points import add_restore_point, decode_content, encode_content
+from mandat.sandbox.zone_content import Soa, ZoneContent
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone of one account. `last_update` is Unix seconds of the last refresh; `soa` as staged."""
+    """A zone of one account. `last_update` is Unix seconds of the last refresh; `soa` as staged; `dnssec` a flag."""
 
     name: str
     account: str
     last_update: int
     soa: Soa
+    dnssec: bool = False
+    created: int = 0
 
 
 def list_zones(connection: sqlite3.Connection, account: str) -> list[str]:
@@ -27,9 +30,12 @@ def list_zones(connection: sqlite3.Connection, account: str) -> list[str]:
 def find_zone(connection: sqlite3.Connection, account: str, name: str) -> Zone | None:
     """The zone `name` when it is of `account`; None when it does not exist and when it is of another account."""
     row = connection.execute(
-        "SELECT name, account, last_update, soa FROM zone WHERE name = ? AND account = ?", (name, account)
+        "SELECT name, account, last_update, soa, dnssec, created FROM zone WHERE name = ? AND account = ?",
+        (name, account),
     ).fetchone()
-    return None if row is None else Zone(row[0], row[1], row[2], Soa(**json.loads(row[3])))
+    if row is None:
+        return None
+    return Zone(row[0], row[1], row[2], Soa(**json.loads(row[3])), dnssec=bool(row[4]), created=row[5])
 
 
 def zone_exists(connection: sqlite3.Connection, name: str) -> bool:
@@ -44,8 +50,15 @@ def add_zone(connection: sqlite3.Connection, zone: Zone) -> None:
         sqlite3.IntegrityError: the zone exists.
     """
     connection.execute(
-        "INSERT INTO zone (name, account, last_update, soa, refreshed) VALUES (?, ?, ?, ?, ?)",
-        (zone.name, zone.account, zone.last_update, json.dumps(asdict(zone.soa)), _encode(zone.soa, ())),
+        "INSERT INTO zone (name, account, last_update, soa, refreshed, created) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            zone.name,
+            zone.account,
+            zone.last_update,
+            json.dumps(asdict(zone.soa)),
+            encode_content(ZoneContent(zone.name, zone.soa, ())),
+            zone.created,
+        ),
     )
 
 
@@ -54,26 +67,22 @@ def set_soa(connection: sqlite3.Connection, name: str, soa: Soa) -> None:
     connection.execute("UPDATE zone SET soa = ? WHERE name = ?", (json.dumps(asdict(soa)), name))
 
 
+def set_dnssec(connection: sqlite3.Connection, name: str, *, enabled: bool) -> None:
+    """Sets the flag of the zone `name`."""
+    connection.execute("UPDATE zone SET dnssec = ? WHERE name = ?", (enabled, name))
+
+
 def refresh_zone(connection: sqlite3.Connection, zone: Zone, *, soa: Soa, now: float) -> ZoneContent:
     """Makes what is staged, with `soa`, the state that DNS serves; gives it back."""
-    records = tuple(list_records(connection, zone.name))
+    content = ZoneContent(zone.name, soa, tuple(list_records(connection, zone.name)))
     connection.execute(
         "UPDATE zone SET soa = ?, refreshed = ?, last_update = ? WHERE name = ?",
-        (json.dumps(asdict(soa)), _encode(soa, records), int(now), zone.name),
+        (json.dumps(asdict(soa)), encode_content(content), int(now), zone.name),
     )
-    return ZoneContent(zone.name, soa, records)
+    add_restore_point(connection, content, at=int(now))
+    return content
 
 
 def list_refreshed(connection: sqlite3.Connection) -> list[ZoneContent]:
     """Every account's zones as they were when last refreshed."""
-    return [_decode(*row) for row in connection.execute("SELECT name, refreshed FROM zone")]
-
-
-def _encode(soa: Soa, records: tuple[ZoneRecord, ...]) -> str:
-    return json.dumps({"soa": asdict(soa), "records": [asdict(record) for record in records]})
-
-
-def _decode(name: str, refreshed: str) -> ZoneContent:
-    document = json.loads(refreshed)
-    records = tuple(ZoneRecord(**record) for record in document["records"])
-    return ZoneContent(name, Soa(**document["soa"]), records)
+    return [decode_content(*row) for row in connection.execute("SELECT name, refreshed FROM zone")]

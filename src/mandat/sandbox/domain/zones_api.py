@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.arguments import bad_parameter
 from mandat.sandbox.api.operation import Answer, Answered, Arguments, Desk, Handler, Refused
-from mandat.sandbox.api.zone_models import soa_fields, zone_fields
-from mandat.sandbox.dns.names import TargetFault, parse_absolute, parse_host, parse_labels
-from mandat.sandbox.dns.zone import build_zone, parse_mailbox
+from mandat.sandbox.dns.names import parse_host, parse_labels
+from mandat.sandbox.dns.zone import build_zone
+from mandat.sandbox.domain.checks import LARGEST_SERIAL, check_soa
+from mandat.sandbox.domain.models import soa_fields, zone_fields
+from mandat.sandbox.domain.warnings import find_warnings
 from mandat.sandbox.store.records import list_records
 from mandat.sandbox.store.zones import Zone, find_zone, list_zones, refresh_zone, set_soa
-from mandat.sandbox.warnings import find_warnings
 from mandat.sandbox.zone_content import Soa
-
-LARGEST_SECONDS = (1 << 31) - 1  # RFC 2181 8: a time to live has 31 bits
-_LARGEST_SERIAL = (1 << 32) - 1  # RFC 1035 3.3.13
 
 ZoneHandler = Callable[[Desk, Arguments, Zone], Answer]
 
@@ -66,20 +64,25 @@ def put_soa(desk: Desk, arguments: Arguments, zone: Zone) -> Answer:
         return Refused(Reason.BAD_PARAMETER, "The body names nothing to change", "body")
     given = {_SOA_MEMBERS[name]: value for name, value in arguments.body.items()}
     soa = Soa(**{**asdict(zone.soa), **given})
-    refused = _check_soa(soa)
-    if refused is not None:
-        return refused
+    fault = check_soa(soa)
+    if fault is not None:
+        return bad_parameter("body", fault.member, fault.why)
     set_soa(desk.connection, zone.name, soa)
     return Answered()
 
 
 def refresh(desk: Desk, arguments: Arguments, zone: Zone) -> Answer:
-    """Serves what is staged. The serial number rises, to today's first one when it was older."""
+    """Serves what is staged."""
+    refresh_now(desk, zone)
+    return Answered()
+
+
+def refresh_now(desk: Desk, zone: Zone) -> None:
+    """Serves what is staged in `zone`. The serial number rises, to today's first one when it was older."""
     today = int(datetime.fromtimestamp(desk.now, UTC).strftime("%Y%m%d")) * 100
     serial = max(zone.soa.serial + 1, today)
-    soa = replace(zone.soa, serial=serial if serial <= _LARGEST_SERIAL else 1)
-    desk.refreshed.append(build_zone(refresh_zone(desk.connection, zone, soa=soa, now=desk.now)))
-    return Answered()
+    soa = replace(zone.soa, serial=serial if serial <= LARGEST_SERIAL else 1)
+    desk.effects.refreshed.append(build_zone(refresh_zone(desk.connection, zone, soa=soa, now=desk.now)))
 
 
 _SOA_MEMBERS = {
@@ -91,20 +94,3 @@ _SOA_MEMBERS = {
     "nxDomainTtl": "nx_domain_ttl",
     "ttl": "ttl",
 }
-
-
-def _check_soa(soa: Soa) -> Refused | None:
-    try:
-        parse_absolute(soa.server)
-    except TargetFault:
-        return bad_parameter("body", "server", "must be a host name")
-    try:
-        parse_mailbox(soa.email)
-    except TargetFault:
-        return bad_parameter("body", "email", "must be a mail address such as hostmaster@example.org")
-    if not 0 <= soa.serial <= _LARGEST_SERIAL:
-        return bad_parameter("body", "serial", f"must be from 0 to {_LARGEST_SERIAL}")
-    for name in ("refresh", "expire", "nxDomainTtl", "ttl"):
-        if not 0 < getattr(soa, _SOA_MEMBERS[name]) <= LARGEST_SECONDS:
-            return bad_parameter("body", name, f"must be from 1 to {LARGEST_SECONDS}")
-    return None

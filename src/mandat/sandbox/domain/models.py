@@ -1,4 +1,4 @@
-"""The models of `/domain/zone`: their members for the description, and values turned into them."""
+"""The models of zones and records: their members for the description, and values turned into them."""
 
 import uuid
 
@@ -102,8 +102,8 @@ def zone_fields(zone: Zone, name_servers: list[str]) -> dict[str, JsonValue]:
         "name": zone.name,
         "lastUpdate": wire_datetime(zone.last_update),
         "nameServers": [*name_servers],
-        "dnssecSupported": False,
-        "dnssecActivated": False,
+        "dnssecSupported": True,
+        "dnssecActivated": zone.dnssec,
         "hasDnsAnycast": False,
         "iam": {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, urn)), "urn": urn, "displayName": zone.name, "tags": {}},
     }

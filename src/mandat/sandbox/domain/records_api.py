@@ -5,10 +5,8 @@ from dataclasses import replace
 from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.arguments import bad_parameter
 from mandat.sandbox.api.operation import Answer, Answered, Arguments, Desk, Refused
-from mandat.sandbox.api.zone_models import RECORD, record_fields
-from mandat.sandbox.api.zones_api import LARGEST_SECONDS
-from mandat.sandbox.dns.names import TargetFault, parse_labels, parse_owner
-from mandat.sandbox.dns.targets import parse_target
+from mandat.sandbox.domain.checks import check_record
+from mandat.sandbox.domain.models import RECORD, record_fields
 from mandat.sandbox.store.records import (
     add_record,
     count_records,
@@ -22,7 +20,6 @@ from mandat.sandbox.store.zones import Zone
 from mandat.sandbox.zone_content import ZoneRecord
 
 MAX_RECORDS = 5_000  # for each zone; a refresh rebuilds the whole zone and must stay well below a second
-SMALLEST_TTL_SECONDS = 60  # wire.md 10: 0 or at least 60
 
 _NO_SUCH_RECORD = Refused(Reason.UNKNOWN_OBJECT, "This record does not exist")
 """Another text than for a zone: octodns takes that one to mean that the whole zone is absent."""
@@ -51,7 +48,7 @@ def create_record(desk: Desk, arguments: Arguments, zone: Zone) -> Answer:
         target=str(body["target"]),
         ttl=_whole(body.get("ttl", 0)),
     )
-    refused = _check_record(zone, record)
+    refused = _refusal_of(zone, record)
     if refused is not None:
         return refused
     if count_records(desk.connection, zone.name) >= MAX_RECORDS:
@@ -84,7 +81,7 @@ def put_record(desk: Desk, arguments: Arguments, zone: Zone) -> Answer:
         target=str(body.get("target", before.target)),
         ttl=_whole(body.get("ttl", before.ttl)),
     )
-    refused = _check_record(zone, record)
+    refused = _refusal_of(zone, record)
     if refused is not None:
         return refused
     set_record(desk.connection, record)
@@ -100,21 +97,9 @@ def remove_record(desk: Desk, arguments: Arguments, zone: Zone) -> Answer:
     return Answered()
 
 
-def _check_record(zone: Zone, record: ZoneRecord) -> Refused | None:
-    apex = parse_labels(zone.name)
-    if record.ttl != 0 and not SMALLEST_TTL_SECONDS <= record.ttl <= LARGEST_SECONDS:
-        return bad_parameter("body", "ttl", f"must be 0 or from {SMALLEST_TTL_SECONDS} to {LARGEST_SECONDS}")
-    if record.field_type == "CNAME" and not record.sub_domain:
-        return bad_parameter("body", "subDomain", "must not be empty for CNAME: the zone itself has other records")
-    try:
-        parse_owner(record.sub_domain, apex)
-    except TargetFault as fault:
-        return bad_parameter("body", "subDomain", f"is not a name in the zone: {fault}")
-    try:
-        parse_target(record.field_type, record.target, apex)
-    except TargetFault as fault:
-        return bad_parameter("body", "target", f"does not fit {record.field_type}: {fault}")
-    return None
+def _refusal_of(zone: Zone, record: ZoneRecord) -> Refused | None:
+    fault = check_record(zone.name, record)
+    return None if fault is None else bad_parameter("body", fault.member, fault.why)
 
 
 def _whole(value: object) -> int:

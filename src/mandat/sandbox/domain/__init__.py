@@ -1,0 +1,1 @@
+"""`/domain`: DNS zones with their records, files, restore points and tasks."""

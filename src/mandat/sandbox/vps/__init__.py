@@ -1,0 +1,1 @@
+"""`/vps`: virtual servers that have a state and tasks, and nothing behind them."""
