@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from mandat.server.addresses import split_origin
 from mandat.server.children import ChildSpec
 from mandat.server.config import load_config
 from mandat.server.config_template import demo_config
@@ -115,7 +115,7 @@ def _prepare_tls(places: DemoPlaces) -> None:
     config = load_config(places.config_file)
     files = layout_of(config, places.config_file).tls
     if files is not None:
-        hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in config.public_urls)
+        hosts = dict.fromkeys(split_origin(url)[1] for url in config.public_urls)
         prepare_demo_tls(files, places.tls_authority, list(hosts), now=clock())
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mandat.server.config import Config, split_address
+from mandat.server.addresses import split_address
+from mandat.server.config import Config
 from mandat.server.problems import Problem
 
 BACKLOG = 1024
