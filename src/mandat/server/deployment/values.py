@@ -15,7 +15,8 @@ from mandat.protocol.headers import (
     PUBLIC_ORIGIN,
     QUERY_ID,
 )
-from mandat.server.config import Config, split_address
+from mandat.server.addresses import split_address
+from mandat.server.config import Config
 from mandat.server.problems import Problem
 
 COPIED: Final = (ACCOUNT, APPLICATION_ID, CREDENTIAL_ID, CALLER_ADDRESS, PUBLIC_ORIGIN, ASSERTION, QUERY_ID)
