@@ -27,16 +27,15 @@ from mandat.enforcement.doors.refusing import Answer
 from mandat.enforcement.forward_auth.door import ForwardAuthDoor
 from mandat.enforcement.forward_auth.styles import STYLES
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.replay_client import ReplayClient
 from mandat.enforcement.usage import UsageSender
 from mandat.server.children import child_options, say_problem, say_ready
 from mandat.server.config import Config, load_config
 from mandat.server.gateway_process import gateway_settings, log_writer
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
+from mandat.server.node_access import grant_source, replay_memory
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
-from mandat.storage.grant_reader import SqliteGrantSource
 from mandat.storage.keys import load_node_keys
 
 log = logging.getLogger("mandat.forward_auth")
@@ -53,7 +52,6 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
     """
     try:
         keys = load_node_keys(layout.keys)
-        source = SqliteGrantSource(layout.data, keys, most_grants=config.limits.cached_grants)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)
@@ -61,39 +59,37 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
     peers = tuple(ipaddress.ip_network(block, strict=False) for block in config.forward_auth.trusted_peers)
     usage = UsageSender(str(layout.usage_socket(generation)))
     access_log = AccessLog(log_writer(config, layout))
-    replay = ReplayClient(str(layout.replay_socket))
-    guard = Guard(
-        GuardSettings(
-            public_urls=settings.public_urls,
-            trusted_proxies=peers,
-            opaque_prefixes=routes.opaque_prefixes(),
-            window_seconds=settings.window_seconds,
-            zone=settings.zone,
-            host_name=settings.host_name,
-            limits=settings.limits,
-        ),
-        source=source,
-        replay=replay,
-        usage=usage,
-        clock=clock,
-        monotonic=time.monotonic,
-        entropy=entropy,
-    )
-    door = ForwardAuthDoor(
-        guard,
-        STYLES[config.forward_auth.style],
-        routes=routes,
-        signer=AssertionSigner(keys.assertion_key, keys.assertion_key_id, settings.issuer),
-        access_log=access_log,
-    )
-    loop = asyncio.get_running_loop()
-    beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
-    await AskedServer(door, guard.is_trusted, on_ready=lambda: say_ready(ready_fd)).serve(sockets=[listener])
+    async with grant_source(config, layout, keys) as source, replay_memory(config, layout) as replay:
+        guard = Guard(
+            GuardSettings(
+                public_urls=settings.public_urls,
+                trusted_proxies=peers,
+                opaque_prefixes=routes.opaque_prefixes(),
+                window_seconds=settings.window_seconds,
+                zone=settings.zone,
+                host_name=settings.host_name,
+                limits=settings.limits,
+            ),
+            source=source,
+            replay=replay,
+            usage=usage,
+            clock=clock,
+            monotonic=time.monotonic,
+            entropy=entropy,
+        )
+        door = ForwardAuthDoor(
+            guard,
+            STYLES[config.forward_auth.style],
+            routes=routes,
+            signer=AssertionSigner(keys.assertion_key, keys.assertion_key_id, settings.issuer),
+            access_log=access_log,
+        )
+        loop = asyncio.get_running_loop()
+        beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
+        await AskedServer(door, guard.is_trusted, on_ready=lambda: say_ready(ready_fd)).serve(sockets=[listener])
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
-    replay.close()
-    source.close()
 
 
 class AskedServer(uvicorn.Server):

@@ -29,6 +29,7 @@ from mandat.enforcement.wsgi import Application as WsgiApplication
 from mandat.enforcement.wsgi import WsgiDoor
 from mandat.server.nature import clock, entropy
 from mandat.storage.grant_reader import SqliteGrantSource
+from mandat.storage.key_files import node_key_file
 from mandat.storage.keys import load_node_keys
 
 REPLAY_SOCKET: Final = "replay.sock"
@@ -144,7 +145,9 @@ def _wire(settings: _Settings) -> Guard:
         replay = ReplayClient(str(settings.run / REPLAY_SOCKET))
     return Guard(
         settings.guard,
-        source=SqliteGrantSource(settings.data, keys, most_grants=settings.cached_grants),
+        source=SqliteGrantSource(
+            settings.data, keys, newer_keys=node_key_file(settings.keys).newer, most_grants=settings.cached_grants
+        ),
         replay=replay,
         usage=_Unreported() if settings.run is None else _FollowedReports(settings.run),
         clock=clock,
