@@ -9,8 +9,10 @@ import pytest
 from mandat.server.config import (
     Config,
     ForwardAuthConfig,
+    FreshnessConfig,
     LimitsConfig,
     LogConfig,
+    RedisConfig,
     TlsConfig,
     UpstreamConfig,
     load_config,
@@ -94,6 +96,11 @@ def test_a_demo_lists_both_loopback_names_and_what_was_asked_for(tmp_path: Path)
         (GOOD + '[[upstream]]\nprefix = "/a%2Fb"\nurl = "http://h"\n', "no accepted path"),
         (GOOD + '[[upstream]]\nprefix = "/1.0/a"\nurl = "http://h"\n', "without the version"),
         (GOOD + '[[upstream]]\nprefix = "/auth/x"\nurl = "http://h"\n', "taken already"),
+        (GOOD + 'storage = "mysql://db/mandat"\n', "begins with postgresql://"),
+        (GOOD + "[freshness]\npoll_seconds = 0\n", "freshness.poll_seconds must lie"),
+        (GOOD + "[freshness]\nbound_seconds = -1\n", "freshness.bound_seconds must lie"),
+        (GOOD + "[freshness]\nbound_seconds = 0.3\n", "twice freshness.poll_seconds"),
+        (GOOD + '[redis]\nwhen_unreachable = "maybe"\n', "redis.when_unreachable"),
         ("this is not toml", "cannot be read"),
     ],
 )
@@ -110,8 +117,10 @@ def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
 def test_every_key_has_a_heading_in_the_reference_and_every_heading_is_a_key() -> None:
     sections = {
         "forward_auth": ForwardAuthConfig,
+        "freshness": FreshnessConfig,
         "limits": LimitsConfig,
         "log": LogConfig,
+        "redis": RedisConfig,
         "tls": TlsConfig,
         "upstream": UpstreamConfig,
     }

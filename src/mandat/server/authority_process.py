@@ -22,6 +22,7 @@ from mandat.server.config import Config, load_config
 from mandat.server.descriptions import keep_described
 from mandat.server.layout import Layout, layout_of
 from mandat.server.logs import configure_logs
+from mandat.server.node_access import emptied_run_folder
 from mandat.server.problems import Problem
 from mandat.server.sockets import listen_privately
 from mandat.server.usage_intake import serve_usage
@@ -40,6 +41,8 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
     Raises:
         Problem: keys or databases cannot be used.
     """
+    if layout.place is not None and not layout.epoch.exists():
+        raise emptied_run_folder(layout)
     wired = wire_authority(config, layout)
     try:
         settings = PageSettings(

@@ -12,10 +12,29 @@ from typing import Any
 import msgspec
 
 from mandat.server.config_checks import check_values
-from mandat.server.config_values import Config, ForwardAuthConfig, LimitsConfig, LogConfig, TlsConfig, UpstreamConfig
+from mandat.server.config_values import (
+    Config,
+    ForwardAuthConfig,
+    FreshnessConfig,
+    LimitsConfig,
+    LogConfig,
+    RedisConfig,
+    TlsConfig,
+    UpstreamConfig,
+)
 from mandat.server.problems import Problem
 
-__all__ = ["Config", "ForwardAuthConfig", "LimitsConfig", "LogConfig", "TlsConfig", "UpstreamConfig", "load_config"]
+__all__ = [
+    "Config",
+    "ForwardAuthConfig",
+    "FreshnessConfig",
+    "LimitsConfig",
+    "LogConfig",
+    "RedisConfig",
+    "TlsConfig",
+    "UpstreamConfig",
+    "load_config",
+]
 
 
 def load_config(path: Path) -> Config:

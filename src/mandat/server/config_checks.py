@@ -42,10 +42,23 @@ def check_values(config: Config) -> None:
     _check_tls(config)
     _check_forward_auth(config)
     _check_limits(config.limits)
+    _check_storage(config)
     seen = set(AUTHORITY_PREFIXES)
     for upstream in config.upstream:
         _check_upstream(upstream, seen)
         seen.add(upstream.prefix)
+
+
+def _check_storage(config: Config) -> None:
+    if "://" in config.storage and not config.storage.startswith(("postgresql://", "postgres://")):
+        raise Problem("`storage` is neither a folder nor a URL that begins with postgresql://.")
+    terms = config.freshness
+    if not 0.01 <= terms.poll_seconds <= 60:
+        raise Problem("freshness.poll_seconds must lie between 0.01 and 60.")
+    if not 0 <= terms.bound_seconds <= 300:
+        raise Problem("freshness.bound_seconds must lie between 0 and 300.")
+    if 0 < terms.bound_seconds < 2 * terms.poll_seconds:
+        raise Problem("freshness.bound_seconds must be 0 or at least twice freshness.poll_seconds.")
 
 
 def _check_listen(key: str, text: str) -> None:

@@ -35,6 +35,20 @@ class ForwardAuthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     style: Literal["nginx", "caddy", "envoy", "traefik"] = "nginx"
 
 
+class FreshnessConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """On PostgreSQL: how often gateways look for changes, and how old their knowledge may get."""
+
+    poll_seconds: float = 0.2
+    bound_seconds: float = 5.0
+
+
+class RedisConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The server on which all nodes remember writes; each node by itself while `url` is empty."""
+
+    url: str = ""
+    when_unreachable: Literal["refuse", "per-node"] = "refuse"
+
+
 class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Bounds. Each is explained in docs/reference/configuration.md."""
 
@@ -71,6 +85,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     run: str = "run"
     tls: TlsConfig = TlsConfig()
     forward_auth: ForwardAuthConfig = ForwardAuthConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+    redis: RedisConfig = RedisConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
     upstream: tuple[UpstreamConfig, ...] = ()

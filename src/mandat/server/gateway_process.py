@@ -15,19 +15,17 @@ import uvloop
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
 from mandat.enforcement.gateway.run import Entrances, run_gateway
-from mandat.enforcement.replay_client import ReplayClient
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 from mandat.enforcement.usage import UsageSender
 from mandat.server.children import child_options, say_problem, say_ready
 from mandat.server.config import Config, UpstreamConfig, load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
+from mandat.server.node_access import grant_source, replay_memory
 from mandat.server.problems import Problem
 from mandat.server.sockets import Listeners, inherited_listeners
 from mandat.server.tls import TlsIdentity, follow_files
 from mandat.storage.faults import StorageFault
-from mandat.storage.grant_reader import SqliteGrantSource
-from mandat.storage.key_files import node_key_file
 from mandat.storage.keys import NodeKeys, load_node_keys
 from mandat.web.routes import open_routes
 
@@ -45,39 +43,31 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
     tls = None if layout.tls is None else TlsIdentity(layout.tls)
     try:
         keys = load_node_keys(layout.keys)
-        source = SqliteGrantSource(
-            layout.data,
-            keys,
-            newer_keys=node_key_file(layout.keys).newer,
-            most_grants=config.limits.cached_grants,
-        )
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)
     usage = UsageSender(str(layout.usage_socket(generation)))
     access_log = AccessLog(log_writer(config, layout))
-    replay = ReplayClient(str(layout.replay_socket))
     beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
     if tls is not None:
         beside.append(loop.create_task(follow_files(tls)))
-    loop.call_soon(say_ready, ready_fd)
-    await run_gateway(
-        settings,
-        Entrances(listeners.plain, listeners.tls, None if tls is None else tls.context),
-        source=source,
-        replay=replay,
-        usage=usage,
-        signer=AssertionSigner(keys.assertion_key, keys.assertion_key_id, settings.issuer),
-        access_log=access_log,
-        clock=clock,
-        entropy=entropy,
-        stop=stop,
-    )
+    async with grant_source(config, layout, keys) as source, replay_memory(config, layout) as replay:
+        loop.call_soon(say_ready, ready_fd)
+        await run_gateway(
+            settings,
+            Entrances(listeners.plain, listeners.tls, None if tls is None else tls.context),
+            source=source,
+            replay=replay,
+            usage=usage,
+            signer=AssertionSigner(keys.assertion_key, keys.assertion_key_id, settings.issuer),
+            access_log=access_log,
+            clock=clock,
+            entropy=entropy,
+            stop=stop,
+        )
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
-    replay.close()
-    source.close()
 
 
 def gateway_settings(config: Config, layout: Layout, keys: NodeKeys, *, generation: int) -> GatewaySettings:
@@ -127,7 +117,12 @@ def log_writer(config: Config, layout: Layout) -> Callable[[bytes], object]:
         return len
     if layout.access_log is None:
         return _write_to_standard_output
-    descriptor = os.open(layout.access_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(layout.access_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as fault:
+        raise Problem(
+            f"The access log {layout.access_log} cannot be written ({fault.strerror}); set log.access to another file."
+        ) from None
     return lambda lines: os.write(descriptor, lines)
 
 

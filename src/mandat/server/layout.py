@@ -5,20 +5,30 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mandat.server.config import Config
+from mandat.server.problems import Problem
 from mandat.server.tls import TlsFiles
+from mandat.storage.faults import StorageFault
+
+if TYPE_CHECKING:
+    from mandat.storage.postgres.place import PostgresPlace
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The folders of one installation. `run` holds sockets and the lock and may be emptied while nothing runs."""
+    """The folders of one installation. `run` holds sockets and the lock and may be emptied while nothing runs.
+
+    `place` is the PostgreSQL database; where there is one, `data` is never made and never looked at.
+    """
 
     data: Path
     keys: Path
     run: Path
     access_log: Path | None
     tls: TlsFiles | None = None
+    place: "PostgresPlace | None" = None
 
     def authority_socket(self, generation: int) -> Path:
         """Where the authority of this generation listens; a reload starts the next generation beside the old one."""
@@ -35,12 +45,21 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Locked by the one supervisor of this data."""
-        return self.data / "supervisor.lock"
+        """Locked by the one supervisor of this data; on PostgreSQL, by the one of this node."""
+        return (self.data if self.place is None else self.run) / "supervisor.lock"
+
+    @property
+    def epoch(self) -> Path:
+        """Where the authority tells the gateways of this node that grants changed (PostgreSQL only)."""
+        return self.run / "epoch"
 
 
 def layout_of(config: Config, config_file: Path) -> Layout:
-    """The layout that `config`, read from `config_file`, describes."""
+    """The layout that `config`, read from `config_file`, describes.
+
+    Raises:
+        Problem: the URL of a PostgreSQL database cannot be used.
+    """
     base = config_file.resolve().parent
     access = config.log.access
     return Layout(
@@ -49,7 +68,17 @@ def layout_of(config: Config, config_file: Path) -> Layout:
         run=_short_enough(base / config.run),
         access_log=None if access in {"-", "off"} else base / access,
         tls=TlsFiles(base / config.tls.certificate, base / config.tls.key) if config.tls.listen else None,
+        place=_place(config.storage) if "://" in config.storage else None,
     )
+
+
+def _place(url: str) -> "PostgresPlace":
+    from mandat.storage.postgres.place import parse_place  # noqa: PLC0415 - the driver, only where it is used
+
+    try:
+        return parse_place(url, password=os.environ.get("MANDAT_STORAGE_PASSWORD"))
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
 
 
 _LONGEST_SOCKET_FOLDER = 80

@@ -9,6 +9,11 @@ def clock() -> float:
     return time.time()
 
 
+def monotonic() -> float:
+    """Seconds that only go forward, through sleep of the machine as well. For lengths of time, never for dates."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def entropy(size: int) -> bytes:
     """`size` unpredictable bytes from the operating system."""
     return os.urandom(size)

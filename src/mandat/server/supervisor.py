@@ -23,8 +23,10 @@ from mandat.server.layout import Layout, layout_of
 from mandat.server.locks import take_lock
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
+from mandat.server.redis_watch import refuse_bad_redis, report_redis
 from mandat.server.sockets import Listeners, listen_publicly
 from mandat.server.tls import CHECK_SECONDS, TlsIdentity
+from mandat.storage.postgres.node_epoch import create_epoch
 
 RESTART_FIRST_SECONDS = 0.1
 RESTART_LONGEST_SECONDS = 5.0
@@ -47,6 +49,7 @@ class Supervisor:
         self._generation = 0
         self._keepers: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._stopping = asyncio.Event()
+        self._reloading = asyncio.Lock()
         self._tls: TlsIdentity | None = None
 
     async def run(self, *, on_ready: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -61,6 +64,7 @@ class Supervisor:
         self._tls = _tls_identity(self._layout)
         _prepare_folders(self._layout)
         lock = _lock_data(self._layout)
+        await refuse_bad_redis(self._config)
         listeners = listen_publicly(self._config)
         memory = ReplayMemory(
             window_seconds=self._config.limits.timestamp_window_seconds,
@@ -68,7 +72,10 @@ class Supervisor:
             started_monotonic=asyncio.get_running_loop().time(),
         )
         replay = await serve_replay(self._layout.replay_socket, memory)
-        certificates = asyncio.get_running_loop().create_task(self._report_certificates())
+        reports = [
+            asyncio.get_running_loop().create_task(report)
+            for report in (self._report_certificates(), report_redis(self._config))
+        ]
         try:
             self._watch_signals(listeners)
             if await self._start_or_stop(listeners):
@@ -77,7 +84,8 @@ class Supervisor:
                 log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
                 await self._stopping.wait()
         finally:
-            certificates.cancel()
+            for report in reports:
+                report.cancel()
             listeners.close()
             await self._end(list(self._keepers))
             replay.close()
@@ -115,8 +123,13 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         reloads: set[asyncio.Task[None]] = set()
 
+        async def reload_in_turn() -> None:
+            # One at a time: each ends the generation before it, and must know which that is.
+            async with self._reloading:
+                await self._reload(listeners)
+
         def reload() -> None:
-            task = loop.create_task(self._reload(listeners))
+            task = loop.create_task(reload_in_turn())
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
@@ -127,16 +140,17 @@ class Supervisor:
             config = load_config(self._config_file)
             if _fixed_values(config) != _fixed_values(self._config):
                 raise Problem(
-                    "listen, tls.listen, forward_auth.listen, storage, keys and run cannot change while running;"
+                    "listen, tls.listen, forward_auth.listen, storage, keys, run and redis cannot change while running;"
                     " restart for that."
                 )
             tls = _tls_identity(layout_of(config, self._config_file))
-            old = [task for task, (_, generation) in self._keepers.items() if generation]
+            old = self._keepers_since(1)
             previous, self._config = self._config, config
             try:
                 await self._start_generation(listeners)
             except Problem:
                 self._config = previous
+                await self._end(self._keepers_since(self._generation))
                 raise
             self._tls = tls
             await self._end(old)
@@ -161,7 +175,11 @@ class Supervisor:
             )
             for number in range(worker_count(self._config))
         ]
-        await asyncio.gather(*gateways, *self._forward_auth_keepers(listeners, common, generation))
+        # All of them come to their end, well or not, before the first problem is told: nobody starts behind our back.
+        doors = [*gateways, *self._forward_auth_keepers(listeners, common, generation)]
+        for outcome in await asyncio.gather(*doors, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def _forward_auth_keepers(
         self, listeners: Listeners, common: dict[str, object], generation: int
@@ -191,9 +209,13 @@ class Supervisor:
         self._keepers[keeper] = (spec.name, generation)
         keeper.add_done_callback(lambda task: self._keepers.pop(task, None))
 
+    def _keepers_since(self, generation: int) -> list[asyncio.Task[None]]:
+        """Those of this generation and later ones; the programs beside are of none."""
+        return [keeper for keeper, (_, theirs) in self._keepers.items() if theirs >= generation]
+
     async def _end(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """Ends gateways first, so that running exchanges still find the authority and the other programs."""
-        gateways = [keeper for keeper in keepers if self._keepers[keeper][0].startswith(DOORS)]
+        gateways = [keeper for keeper in keepers if self._keepers.get(keeper, ("", 0))[0].startswith(DOORS)]
         for group in (gateways, [keeper for keeper in keepers if keeper not in gateways]):
             for keeper in group:
                 keeper.cancel()
@@ -245,6 +267,8 @@ def _fixed_values(config: Config) -> tuple[str, ...]:
         config.storage,
         config.keys,
         config.run,
+        config.redis.url,
+        config.redis.when_unreachable,
     )
 
 
@@ -253,7 +277,8 @@ def _tls_identity(layout: Layout) -> TlsIdentity | None:
 
 
 def _prepare_folders(layout: Layout) -> None:
-    for folder in (layout.data, layout.keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
+    data = [layout.data] if layout.place is None else []
+    for folder in (*data, layout.keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:
@@ -266,10 +291,14 @@ def _prepare_folders(layout: Layout) -> None:
     if owner.st_uid != os.getuid():
         raise Problem(f"The folder {layout.run} belongs to somebody else; set `run` to a folder of your own.")
     layout.run.chmod(0o700)
+    if layout.place is not None:
+        create_epoch(layout.epoch)
 
 
 def _lock_data(layout: Layout) -> IO[str]:
     lock = take_lock(layout.lock)
+    if lock is None and layout.place is not None:
+        raise Problem(f"Another supervisor uses {layout.run}; stop it first, or give each node a `run` of its own.")
     if lock is None:
         raise Problem(
             f"Another supervisor serves the data in {layout.data}; stop it first, or use another `storage` folder."

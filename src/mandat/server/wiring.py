@@ -1,7 +1,9 @@
 """Puts storage, keys and the authority's flows together for the processes and commands that need them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.interfaces import RequestLimits
@@ -16,6 +18,9 @@ from mandat.storage.faults import StorageFault
 from mandat.storage.keys import AuthorityKeys, create_keys, has_keys, load_authority_keys
 from mandat.storage.passwords import Argon2Passwords
 from mandat.web.descriptions import own_documents
+
+if TYPE_CHECKING:
+    from mandat.storage.postgres.place import PostgresPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,7 @@ def wire_authority(config: Config, layout: Layout) -> Wired:
         Problem: keys or databases cannot be used; the sentence says which and what to do.
     """
     try:
-        keys = _keys(layout.keys, layout.data)
-        migrate(layout.data)
-        storage = open_storage(layout.data, keys, clock=clock, entropy=entropy, keys_folder=layout.keys)
+        keys, storage = _open_folder(layout) if layout.place is None else _open_database(layout, layout.place)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     catalogue = Catalogue(own_documents())
@@ -61,8 +64,38 @@ def wire_authority(config: Config, layout: Layout) -> Wired:
     return Wired(authority=authority, catalogue=catalogue, storage=storage, keys=keys)
 
 
-def _keys(folder: Path, data: Path) -> AuthorityKeys:
+def _open_folder(layout: Layout) -> tuple[AuthorityKeys, Storage]:
+    keys = _keys(layout.keys, has_rows=has_databases(layout.data))
+    migrate(layout.data)
+    return keys, open_storage(layout.data, keys, clock=clock, entropy=entropy, keys_folder=layout.keys)
+
+
+def _open_database(layout: Layout, place: "PostgresPlace") -> tuple[AuthorityKeys, Storage]:
+    from mandat.storage.postgres.database import has_installation, open_postgres  # noqa: PLC0415 - see node_access
+    from mandat.storage.postgres.migration import migrate_postgres  # noqa: PLC0415
+
+    migrate_postgres(place)
+    keys = _keys(layout.keys, has_rows=has_installation(place))
+    storage = open_postgres(
+        place, keys, clock=clock, entropy=entropy, tell_node=_teller(layout), keys_folder=layout.keys
+    )
+    return keys, storage
+
+
+def _teller(layout: Layout) -> Callable[[], None]:
+    """Tells the gateways of this node that grants changed. Where there are none, there is nobody to tell."""
+    from mandat.storage.postgres.node_epoch import NodeEpoch  # noqa: PLC0415
+
+    try:
+        epoch = NodeEpoch(layout.epoch)
+    except FileNotFoundError:
+        return lambda: None
+    epoch.change(entropy)  # what died with an earlier authority, committed and not told
+    return lambda: epoch.change(entropy)
+
+
+def _keys(folder: Path, *, has_rows: bool) -> AuthorityKeys:
     """The keys of this installation; new ones only where there is nothing yet that old ones would open."""
-    if not has_keys(folder) and not has_databases(data):
+    if not has_keys(folder) and not has_rows:
         create_keys(folder, entropy)
     return load_authority_keys(folder)
