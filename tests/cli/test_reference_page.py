@@ -14,6 +14,7 @@ COMMANDS = [
     "audit export", "audit heads", "audit check", "audit erase",
     "verify", "keys rotate", "app rotate", "app secrets", "app end-secret",
     "account create", "account list", "account close",
+    "sandbox fault set", "sandbox fault list", "sandbox fault clear", "sandbox ledger",
     "request", "approve", "call", "sign", "rules check",
 ]  # fmt: skip
 KEYS = {"--endpoint", "--application-key", "--application-secret", "--consumer-key", "--config-file"}
@@ -35,8 +36,8 @@ def test_every_option_is_in_the_section_of_its_command(command: str, capsys: pyt
 
 
 def test_no_command_is_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
-    for start in ([], ["app"], ["account"], ["rules"], ["keys"], ["audit"]):
+    for start in ([], ["app"], ["account"], ["rules"], ["keys"], ["audit"], ["sandbox"], ["sandbox", "fault"]):
         run([*start, "--help"])
         listed = re.findall(r"│ ([a-z]+)  +\S", capsys.readouterr().out)
-        for name in set(listed) - {"app", "account", "rules", "keys", "audit"}:
+        for name in set(listed) - {"app", "account", "rules", "keys", "audit", "fault"}:
             assert " ".join([*start, name]) in COMMANDS

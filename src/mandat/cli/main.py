@@ -17,6 +17,7 @@ from mandat.cli import (
     audit,
     calling,
     deploying,
+    faults,
     keys,
     rules,
     running,
@@ -33,7 +34,7 @@ app = App(
     default_command=None,
 )
 _COMMANDS: dict[str, tuple[Callable[..., int], ...]] = {
-    "Run": (running.serve, running.demo, running.sandbox, running.marketplace, running.init, deploying.deploy),
+    "Run": (running.serve, running.demo, running.marketplace, running.init, deploying.deploy),
     "Use": (calling.request, calling.approve, calling.call, calling.sign),
 }
 for _group, _commands in _COMMANDS.items():
@@ -42,7 +43,7 @@ for _group, _commands in _COMMANDS.items():
 for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
 app.command(verification.verify, group="Administer")
-for _topic in (keys.app, audit.app, applications.app, accounts.account, rules.app):
+for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app):
     app.command(_topic)
 
 

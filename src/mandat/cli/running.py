@@ -53,6 +53,7 @@ def sandbox(
     data: Path = Path("mandat-sandbox"),
     port: int = 8702,
     dns_port: int | None = None,
+    instance_port: int | None = None,
 ) -> int:
     """Run the sandbox provider alone, behind a gateway that runs elsewhere.
 
@@ -70,6 +71,8 @@ def sandbox(
         Where its API listens on 127.0.0.1.
     dns_port
         Where its DNS server listens on 127.0.0.1, UDP and TCP; the port after --port when not given.
+    instance_port
+        Where each instance serves its site, at a loopback address of its own; the port after --dns-port when not given.
     """
     from mandat.server import program
 
@@ -80,6 +83,7 @@ def sandbox(
         issuer,
         jwks_url,
         audience,
+        instance_port=None if instance_port is None else _port("instance-port", instance_port),
     )
 
 

@@ -92,6 +92,16 @@ url = "http://127.0.0.1:{sandbox_port}"
 prefix = "/domain"
 audience = "sandbox"
 url = "http://127.0.0.1:{sandbox_port}"
+
+[[upstream]]
+prefix = "/cloud"
+audience = "sandbox"
+url = "http://127.0.0.1:{sandbox_port}"
+
+[[upstream]]
+prefix = "/vps"
+audience = "sandbox"
+url = "http://127.0.0.1:{sandbox_port}"
 """
 
 

@@ -75,6 +75,11 @@ class DemoPlaces:
         return self.port + 3
 
     @property
+    def instance_port(self) -> int:
+        """Where each of the sandbox's instances serves its site, at a loopback address of its own."""
+        return self.port + 5
+
+    @property
     def tls_gateway(self) -> str:
         """The public address for clients that insist on https."""
         return f"https://127.0.0.1:{self.port + 4}"
@@ -146,6 +151,7 @@ def announcement_of(places: DemoPlaces, seed: dict[str, object]) -> dict[str, ob
         "endpoint": f"{places.gateway}/1.0",
         "marketplace": places.marketplace,
         "dns": f"127.0.0.1:{places.dns_port}",
+        "instance_port": places.instance_port,
         "zone": FIRST_ZONE,
         "accounts": seed["accounts"],
         "application": seed["application"],
@@ -162,6 +168,7 @@ def _programs(places: DemoPlaces) -> tuple[ChildSpec, ...]:
                 "folder": str(places.folder / "sandbox"),
                 "port": places.sandbox_port,
                 "dns_port": places.dns_port,
+                "instance_port": places.instance_port,
                 "issuer": places.gateway,
                 "audience": AUDIENCE,
                 "jwks_url": f"{places.gateway}/.well-known/mandat/jwks.json",

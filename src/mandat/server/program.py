@@ -52,12 +52,29 @@ def _seed(folder: Path, port: int) -> None:
         raise Problem(outcome.stderr.strip().splitlines()[-1] if outcome.stderr.strip() else "Seeding the demo failed.")
 
 
-def run_sandbox(folder: Path, port: int, dns_port: int | None, issuer: str, jwks_url: str, audience: str) -> int:
+def run_sandbox(
+    folder: Path,
+    port: int,
+    dns_port: int | None,
+    issuer: str,
+    jwks_url: str,
+    audience: str,
+    *,
+    instance_port: int | None = None,
+) -> int:
     """`mandat sandbox`: the sandbox provider alone, behind a gateway that runs elsewhere."""
     from mandat.server.sandbox_process import run
 
     configure_logs("info")
-    return run(folder=folder, port=port, dns_port=dns_port, issuer=issuer, jwks_url=jwks_url, audience=audience)
+    return run(
+        folder=folder,
+        port=port,
+        dns_port=dns_port,
+        issuer=issuer,
+        jwks_url=jwks_url,
+        audience=audience,
+        instance_port=instance_port,
+    )
 
 
 def run_marketplace(folder: Path, port: int, endpoint: str, public_url: str | None, *, new_setup_code: bool) -> int:

@@ -20,9 +20,10 @@ def run(
     issuer: str,
     jwks_url: str,
     audience: str,
+    instance_port: int | None = None,
     on_ready: Callable[[], None] | None = None,
 ) -> int:
-    """Serves until SIGTERM or SIGINT. `dns_port` None means the port after `port`.
+    """Serves until SIGTERM or SIGINT. `dns_port` None means the port after `port`, `instance_port` None the next one.
 
     Raises:
         Problem: it cannot start.
@@ -34,6 +35,7 @@ def run(
         issuer=issuer,
         audience=audience,
         jwks_url=jwks_url,
+        instance_port=instance_port,
     )
     try:
         run_program(settings, on_ready=on_ready)
@@ -55,6 +57,7 @@ def main(arguments: list[str]) -> int:
             issuer=str(options["issuer"]),
             audience=str(options["audience"]),
             jwks_url=str(options["jwks_url"]),
+            instance_port=int(str(options["instance_port"])),
             on_ready=lambda: say_ready(ready_fd),
         )
     except Problem as problem:
