@@ -186,7 +186,8 @@ class DoorRunner:
         self._ends.append(server.close)
         return int(server.effective_port), application.seen
 
-    def _asked(self, style: str) -> int:
+    def asked(self, style: str) -> int:
+        """The port of a forward-auth listener of its own."""
         address = "http://127.0.0.1:9"
         routes = RouteTable(Upstream("authority", "", address, trusted=True), self._upstreams(address), ())
         guard = self._guard()
@@ -208,7 +209,7 @@ class DoorRunner:
         deployment = Deployment(
             listen=f"127.0.0.1:{port}",
             gateway=f"127.0.0.1:{self._gateway_before(recorder)}",
-            asked=f"127.0.0.1:{self._asked(style)}",
+            asked=f"127.0.0.1:{self.asked(style)}",
             apis=tuple(Api(name, prefix, api) for prefix, name in (("/ip", "ip"), ("/v2", "two"), ("", "rest"))),
             max_body_bytes=1_048_576,
         )

@@ -15,17 +15,15 @@ import httpx2
 import pytest
 
 from doubles.grants import signed_headers
-from mandat.protocol.access_rule import AccessRule
-from mandat.protocol.keys import key_hash
+from support.installed import APPLICATION_KEY, SECRET, grant, register, revoke
 from support.ports import free_ports
-from support.storage import DAY, NOW, PLENTY, Installation, Scene
+from support.storage import Installation
 from support.waiting import wait_for
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("examples")]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORIGIN = "https://notes.example"
-APPLICATION_KEY = "notesapplication"
-SECRET = "s" * 32
-RULES = [AccessRule("GET", "/notes"), AccessRule("POST", "/notes")]
+RULES = ("GET /notes", "POST /notes")
 SERVERS = {
     "fastapi-uvicorn": ["uvicorn", "fastapi_app:app", "--no-proxy-headers", "--log-level=warning", "--port={port}"],
     "django-uvicorn": ["uvicorn", "django_app:asgi_application", "--no-proxy-headers", "--port={port}"],
@@ -47,45 +45,6 @@ class Example:
         made = {"consumer_key": "consumer1", "key": APPLICATION_KEY, "secret": SECRET, "timestamp": int(time.time())}
         headers = signed_headers(method, ORIGIN + target, body=body, **{**made, **keys})
         return httpx2.request(method, self.url + target, headers=headers, content=body, timeout=10)
-
-    def grant(self, consumer_key: str, account: str) -> Any:
-        """A confirmed delegation; returns what revokes it."""
-
-        async def work() -> Any:
-            storage = self.installation.open()
-            try:
-                scene = Scene(storage)
-                request = await storage.requests.add_request(
-                    application_id=1,
-                    consumer_key_hash=key_hash(consumer_key),
-                    token_hash=key_hash(consumer_key + "token"),
-                    rules=RULES,
-                    redirection=None,
-                    allowed_networks=None,
-                    address="192.0.2.7",
-                    at=NOW,
-                    expires=NOW + DAY,
-                    limits=PLENTY,
-                )
-                credential = await scene.answer(request, account=account)
-                await storage.requests.forget_request(request.id)
-                return credential
-            finally:
-                storage.close()
-
-        return asyncio.run(work())
-
-    def revoke(self, credential: Any) -> None:
-        """As the customer would; from another process's point of view."""
-
-        async def work() -> None:
-            storage = self.installation.open()
-            try:
-                await Scene(storage).revoke(credential)
-            finally:
-                storage.close()
-
-        asyncio.run(work())
 
 
 @pytest.fixture(params=SERVERS, scope="module")
@@ -114,19 +73,11 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     running = Example(f"http://127.0.0.1:{port}", installation)
     try:
         wait_for(lambda: is_up(process, running.url, folder / "log"), what=request.param, seconds=30)
-        running.grant("consumer1", "ab1-notes")
+        asyncio.run(grant(installation, "consumer1", "ab1-notes", *RULES))
         yield running
     finally:
         process.terminate()
         process.wait(15)
-
-
-async def register(installation: Installation) -> None:
-    storage = installation.open()
-    try:
-        await Scene(storage).application(key=APPLICATION_KEY)
-    finally:
-        storage.close()
 
 
 def is_up(process: "subprocess.Popen[bytes]", url: str, log: Path) -> bool:
@@ -168,9 +119,9 @@ def test_a_write_with_the_same_signature_passes_at_most_three_times(example: Exa
 
 
 def test_the_next_call_after_a_revocation_is_refused(example: Example) -> None:
-    credential = example.grant("consumer2", "ab2-notes")
+    credential = asyncio.run(grant(example.installation, "consumer2", "ab2-notes", *RULES))
     assert example.call("GET", "/1.0/notes", consumer_key="consumer2").json()["account"] == "ab2-notes"
-    example.revoke(credential)
+    asyncio.run(revoke(example.installation, credential))
     answer = example.call("GET", "/1.0/notes", consumer_key="consumer2")
     assert (answer.status_code, answer.json()["errorCode"]) == (403, "INVALID_CREDENTIAL")
 
