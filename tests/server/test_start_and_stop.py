@@ -17,6 +17,7 @@ from support.serving import configuration, serve_to_the_end, serving
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
+PROCESSES = ("authority", "gateway-0", "gateway-1")
 
 
 def refusal_of(config: Path) -> str:
@@ -100,6 +101,35 @@ def test_a_reload_takes_the_new_configuration_and_a_broken_one_is_refused(tmp_pa
         running.process.send_signal(signal.SIGHUP)
         wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
         assert "Renamed" in httpx2.get(f"{running.origin}/").text
+
+
+def test_reloads_asked_for_at_once_come_one_after_the_other_and_leave_one_generation(tmp_path: Path) -> None:
+    port = free_ports(1)
+    with serving(configuration(tmp_path, port), port) as running:
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(running.pids("authority")) == 2, what="the reload to be under way")
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: [e["event"] for e in running.events()].count("reloaded") == 2, what="both reloads")
+        alive = {name: [pid for pid in running.pids(name) if Path(f"/proc/{pid}").exists()] for name in PROCESSES}
+        assert alive == {name: running.pids(name)[-1:] for name in PROCESSES}
+        assert running.answers()
+
+
+def test_a_reload_that_fails_half_way_leaves_nothing_of_itself(tmp_path: Path) -> None:
+    port = free_ports(1)
+    config = configuration(tmp_path, port)
+    with serving(config, port) as running:
+        before = {name: running.pids(name) for name in PROCESSES}
+        config.write_text(config.read_text() + '[log]\naccess = "data"\n')
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
+        refusal = next(event for event in running.events() if "reload refused" in event["event"])
+        assert "data cannot be written (Is a directory); set log.access" in refusal["problem"]
+        started = {name: running.pids(name) for name in PROCESSES}
+        assert len(started["authority"]) == 2, "it got as far as that"
+        alive = {name: [pid for pid in pids if Path(f"/proc/{pid}").exists()] for name, pids in started.items()}
+        assert alive == before
+        assert running.answers()
 
 
 def test_a_second_demo_in_a_folder_is_refused_and_leaves_the_first_as_it_is(tmp_path: Path) -> None:
