@@ -31,7 +31,8 @@ COMMANDS = [
     ["serve"], ["demo"], ["sandbox"], ["marketplace"], ["init"],
     ["app", "create"], ["app", "list"], ["app", "suspend"], ["app", "resume"], ["app", "delete"],
     ["audit", "export"], ["audit", "heads"], ["audit", "check"], ["audit", "erase"],
-    ["verify"], ["keys", "rotate"], ["app", "rotate"], ["app", "secrets"], ["app", "end-secret"],
+    ["backup"], ["restore"], ["verify"], ["keys", "rotate"],
+    ["app", "rotate"], ["app", "secrets"], ["app", "end-secret"],
     ["account", "create"], ["account", "list"], ["account", "close"],
     ["request"], ["approve"], ["call"], ["sign"], ["rules", "check"],
 ]  # fmt: skip

@@ -1,63 +1,19 @@
 """Rotating keys: nothing is refused meanwhile, a cut-off rotation goes on, and the old key is of no use afterwards."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
 from mandat.authority.interfaces import StorageUnavailable
-from mandat.authority.values import AuditEvent
 from mandat.core.credential import CredentialState
 from mandat.enforcement.interfaces import MISSING, SourceUnavailable
-from mandat.storage.database import open_storage
 from mandat.storage.grant_reader import SqliteGrantSource
 from mandat.storage.key_files import node_key_file
 from mandat.storage.keys import load_node_keys
-from mandat.storage.rotation import Rotation
 from mandat.storage.sealing import RowSigner
 from mandat.storage.stores.credential_rows import signed_bytes
+from support.rotating import CutOff, Rotating, open_live
 from support.storage import NOW, Scene, entry, hash_of
-
-
-class CutOff(Exception):
-    """Stands for a kill at a step."""
-
-
-class Rotating:
-    """Rotations of one installation, each by a storage of its own, as the command does it."""
-
-    def __init__(self, installation, kind):
-        self.installation = installation
-        self.kind = kind
-        self.steps = []
-
-    async def __call__(self, *, stop_before=None):
-        storage = open_live(self.installation)
-        self.steps = []
-
-        def at_step(step):
-            self.steps.append(step)
-            if len(self.steps) - 1 == stop_before:
-                raise CutOff
-
-        rotation = Rotation(self.installation.keys_folder, self.installation.entropy, at_step=at_step)
-        audit = replace(entry("", AuditEvent.KEYS_ROTATED), subject=f"keys:{self.kind}")
-        try:
-            went_on = getattr(rotation, f"prepare_{self.kind}")()
-            return await getattr(rotation, f"finish_{self.kind}")(storage.rekeying, audit, went_on=went_on)
-        finally:
-            storage.close()
-
-
-def open_live(installation):
-    """The authority's side as the server opens it: it follows the key files."""
-    return open_storage(
-        installation.data,
-        installation.keys,
-        clock=installation.clock,
-        entropy=installation.entropy,
-        keys_folder=installation.keys_folder,
-    )
 
 
 @pytest.fixture

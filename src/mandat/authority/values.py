@@ -170,6 +170,7 @@ class AuditEvent(StrEnum):
     CREDENTIAL_LOGGED_OUT = "credential.logged_out"
     CREDENTIAL_NETWORKS_CHANGED = "credential.networks_changed"
     PERSONAL_DATA_ERASED = "account.personal_data_erased"
+    INSTALLATION_RESTORED = "installation.restored"
     KEYS_ROTATED = "keys.rotated"
 
 

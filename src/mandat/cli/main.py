@@ -15,6 +15,7 @@ from mandat.cli import (
     application_secrets,
     applications,
     audit,
+    backup,
     calling,
     deploying,
     faults,
@@ -42,7 +43,8 @@ for _group, _commands in _COMMANDS.items():
         app.command(_command, group=_group)
 for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
-app.command(verification.verify, group="Administer")
+for _command in (verification.verify, backup.backup, backup.restore):
+    app.command(_command, group="Administer")
 for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app):
     app.command(_topic)
 

@@ -10,6 +10,7 @@ from mandat.server.config import load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
+from mandat.server.sqlite_only import sqlite_layout
 from mandat.server.wiring import wire_authority
 from mandat.storage.audit_export import Scope, export_lines, read_heads
 from mandat.storage.erasure import Erased
@@ -69,4 +70,4 @@ def erase_account(config_file: Path, account: str) -> Erased:
 
 
 def _layout(config_file: Path) -> Layout:
-    return layout_of(load_config(config_file), config_file)
+    return sqlite_layout(config_file, instead="export history with SQL there")

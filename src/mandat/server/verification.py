@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from mandat.server.config import load_config
-from mandat.server.layout import layout_of
 from mandat.server.problems import Problem
+from mandat.server.sqlite_only import sqlite_layout
 from mandat.storage.faults import StorageFault
 from mandat.storage.keys import load_authority_keys
 from mandat.storage.verify import Finding, verify
@@ -16,9 +15,13 @@ def verify_installation(config_file: Path) -> list[Finding]:
     Raises:
         Problem: the configuration, the keys or the databases cannot be used.
     """
-    config = load_config(config_file)
-    layout = layout_of(config, config_file)
+    layout = sqlite_layout(config_file, instead="`mandat migrate` checks every row when it moves them there")
     try:
-        return verify(layout.data, load_authority_keys(layout.keys))
+        keys = load_authority_keys(layout.keys)
+        if layout.place is None:
+            return verify(layout.data, keys)
+        from mandat.storage.postgres.verify import verify_postgres  # noqa: PLC0415 - the driver, where it is used
+
+        return verify_postgres(layout.place, keys)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None

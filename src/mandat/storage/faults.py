@@ -64,6 +64,13 @@ class DatabaseUnreadable(StorageFault):
         )
 
 
+class RestoreUnfinished(StorageFault):
+    """A restore was cut off while it exchanged the files: some of them are of the backup, some are not."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"A restore into {folder} was cut off; run the same `mandat restore FILE` again, it goes on.")
+
+
 class KeysMissing(StorageFault):
     """A key file is missing though databases exist that only its keys can verify and unseal."""
 

@@ -11,12 +11,22 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from mandat.storage.engine.files import FILES, DatabaseFile, connect_reader, connect_writer, prepare_folder
-from mandat.storage.faults import DatabaseUnreadable, MigrationFailed, NewerDatabase, OlderDatabase
+from mandat.storage.faults import (
+    DatabaseUnreadable,
+    MigrationFailed,
+    NewerDatabase,
+    OlderDatabase,
+    RestoreUnfinished,
+)
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 HEADS = {"grants": "grants_0002", "requests": "requests_0001", "usage": "usage_0002"}
 """The newest revision of each file. A test compares them with what Alembic finds in `migrations/`."""
+
+
+RESTORE_MARKER = "restore.unfinished"
+"""In the data folder while `storage.restore` exchanges the files: some are of the backup then, some are not."""
 
 
 def migrate(folder: Path) -> None:
@@ -27,7 +37,9 @@ def migrate(folder: Path) -> None:
         NewerDatabase: one was written by a newer version. None was changed.
         DatabaseUnreadable: a file is not a database.
         MigrationFailed: the change was not accepted (a lock, a full disk); that database is as it was.
+        RestoreUnfinished: a restore was cut off.
     """
+    _refuse_unfinished(folder)
     prepare_folder(folder)
     due = [file for file in FILES if _revision(file.within(folder)) != HEADS[file.name]]
     if not due:
@@ -49,7 +61,9 @@ def check_migrated(folder: Path) -> None:
         OlderDatabase: one is missing or lacks migrations.
         NewerDatabase: one was written by a newer version.
         DatabaseUnreadable: a file is not a database.
+        RestoreUnfinished: a restore was cut off.
     """
+    _refuse_unfinished(folder)
     for file in FILES:
         database = file.within(folder)
         if not database.exists():
@@ -57,6 +71,11 @@ def check_migrated(folder: Path) -> None:
         if _revision(database) != HEADS[file.name]:
             _refuse_newer(file, folder)
             raise OlderDatabase(database)
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    if (folder / RESTORE_MARKER).exists():
+        raise RestoreUnfinished(folder)
 
 
 def _revision(database: Path) -> str | None:
