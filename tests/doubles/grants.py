@@ -77,6 +77,12 @@ class MemoryGrants:
     def revoke(self, grant: Grant) -> None:
         self.grants[grant.consumer_key_hash] = replace(grant, state=CredentialState.REVOKED)
 
+    def hold_freshness(self) -> bool:
+        return False
+
+    def release_freshness(self) -> None:
+        raise AssertionError("nothing was held")
+
     def peek_application(self, application_key: str) -> KnownApplication | Missing | None:
         self._look()
         self.peeks += 1

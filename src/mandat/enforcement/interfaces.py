@@ -35,6 +35,18 @@ class GrantSource(Protocol):
             SourceUnavailable: freshness could not be established.
         """
 
+    def hold_freshness(self) -> bool:
+        """Establish freshness once for every peek until `release_freshness`.
+
+        For calls that have all come in before. True: the caller releases. False: every peek sees to itself.
+
+        Raises:
+            SourceUnavailable: freshness could not be established.
+        """
+
+    def release_freshness(self) -> None:
+        """Every peek establishes freshness again."""
+
     async def find_application(self, application_key: str) -> KnownApplication | None:
         """From storage. None: does not exist. Raises SourceUnavailable."""
 

@@ -83,6 +83,20 @@ class EnforcementPoint:
         self._failures = failures
         self._clock = clock
 
+    def hold_freshness(self) -> bool:
+        """Check grants now for all calls that are judged before `release_freshness`; they must all have come in.
+
+        False: hold nothing, and each call checks for itself.
+        """
+        try:
+            return self._source.hold_freshness()
+        except SourceUnavailable:
+            return False
+
+    def release_freshness(self) -> None:
+        """From here on each call checks again."""
+        self._source.release_freshness()
+
     def judge(self, head: CallHead, body: bytes | None) -> Decision | Suspended:
         """Judge a call with what is in memory.
 
@@ -93,6 +107,14 @@ class EnforcementPoint:
         Returns:
             The decision, or a Suspended call for `finish`.
         """
+        is_held = self.hold_freshness()
+        try:
+            return self._judge(head, body)
+        finally:
+            if is_held:
+                self._source.release_freshness()
+
+    def _judge(self, head: CallHead, body: bytes | None) -> Decision | Suspended:
         steps = decide(head, self._policy, self._clock())
         source = self._source
         try:

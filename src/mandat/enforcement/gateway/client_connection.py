@@ -14,6 +14,7 @@ from typing import Final, cast
 
 from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.gateway import answers
+from mandat.enforcement.gateway.batch import Outlet
 from mandat.enforcement.gateway.body import RequestBody
 from mandat.enforcement.gateway.caller import plain_address
 from mandat.enforcement.gateway.dispatch import dispatch
@@ -58,10 +59,12 @@ class ClientConnection(asyncio.Protocol):
         "_door",
         "_exchange",
         "_is_advancing",
+        "_is_listed",
         "_is_proxy",
         "_is_reading_paused",
         "_is_write_paused",
         "_lingered_bytes",
+        "_outlet",
         "_parser",
         "_state",
         "_transport",
@@ -80,9 +83,11 @@ class ClientConnection(asyncio.Protocol):
         self._body_waiter: asyncio.Future[bytes | Reason] | None = None
         self._is_proxy = False
         self._is_advancing = False
+        self._is_listed = False
         self._is_reading_paused = False
         self._is_write_paused = False
         self._lingered_bytes = 0
+        self._outlet = Outlet(door.batch)
         self.peer = ""
         self.deadline = door.time.now + door.limits.head_seconds
 
@@ -90,7 +95,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self._outlet.transport = cast(asyncio.Transport, transport)
         peername = transport.get_extra_info("peername")
         self.peer = (plain_address(peername[0]) if peername else None) or ""
         self._is_proxy = self._door.desk.is_trusted(self.peer)
@@ -106,14 +111,18 @@ class ClientConnection(asyncio.Protocol):
         elif self._state is _HEAD:
             self.deadline = self._door.time.now + self._door.limits.head_seconds
         self._buffer = data
-        self._advance()
+        if not self._is_listed:
+            self._is_listed = True
+            self._door.batch.add_reader(self)
 
     def eof_received(self) -> None:
         """A client that says it is done is gone: nobody waits for the answer (the transport closes by itself)."""
+        self._advance()
         self._abandon()
+        self._outlet.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._outlet.transport = None
         self._door.connections.discard(self)
         self._abandon()
         self._state = _CLOSED
@@ -132,12 +141,18 @@ class ClientConnection(asyncio.Protocol):
             self._exchange.resume()
         self._advance()
 
-    # What the door calls
+    # What the door and its batch call
+
+    def advance(self) -> None:
+        """Use what was received."""
+        self._is_listed = False
+        self._advance()
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way that a stop should wait for."""
-        return self._exchange is None or self._exchange.is_stream
+        exchange = self._exchange
+        return not self._is_listed if exchange is None else exchange.is_stream
 
     def on_deadline(self) -> None:
         """The deadline has passed."""
@@ -155,6 +170,7 @@ class ClientConnection(asyncio.Protocol):
         """Close once everything is written."""
         self._abandon()
         self._state = _CLOSED
+        self._outlet.flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -162,11 +178,11 @@ class ClientConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client, if it is still there."""
-        if self._transport is not None:
-            self._transport.write(data)
+        self._outlet.write(data)
 
     def reset(self) -> None:
         """Break the connection so that the client cannot take what it has for a whole answer."""
+        self._outlet.discard()
         if self._transport is not None:
             sock = self._transport.get_extra_info("socket")
             if sock is not None:
@@ -373,6 +389,7 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self.deadline = self._door.time.now + _LINGER_SECONDS
         if transport.can_write_eof():
+            self._outlet.flush()
             transport.write_eof()
 
     def _abandon(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.identity import IdentityWriter
@@ -55,9 +56,10 @@ class Door:
         self.clock = clock
         self.time = CoarseTime(0.0)
         self.is_stopping = False
+        self.batch = Batch(point.hold_freshness, point.release_freshness)
         self.connections: set[ClientConnection] = set()
         addresses = {upstream.address for upstream in (settings.authority, *settings.upstreams)}
-        self.pools = {address: UpstreamPool(address, self.limits, self.time) for address in addresses}
+        self.pools = {address: UpstreamPool(address, self.limits, self.time, self.batch) for address in addresses}
         self._random_bits = random.Random(entropy(32)).getrandbits  # noqa: S311 unique, not secret
         self._query_second = -1
         self._query_start = ""

@@ -8,6 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol, cast
 
 from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_CLOSE, BY_LENGTH, AnswerHead, AnswerParser
+from mandat.enforcement.gateway.batch import Outlet
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
 from mandat.protocol.refusals import Reason
 
@@ -73,6 +74,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_is_clean",
         "_is_ended",
         "_is_reused",
+        "_outlet",
         "_parser",
         "_pool",
         "_remaining",
@@ -85,6 +87,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, pool: "UpstreamPool") -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
+        self._outlet = Outlet(pool.batch)
         self._buffer = b""
         self._parser = AnswerParser()
         self._answer: AnswerHead | None = None
@@ -112,7 +115,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_clean = True
         if self._is_reused:
             self._parser = AnswerParser()
-        self._transport.write(call.request)
+        self._outlet.write(call.request)
 
     def fail(self, reason: Reason) -> None:
         """Give up the call in progress and the connection with it."""
@@ -125,6 +128,7 @@ class UpstreamConnection(asyncio.Protocol):
     def drop(self) -> None:
         """Close at once. A call in progress hears nothing of it."""
         self.call = None
+        self._outlet.discard()
         if self._transport is not None:
             self._transport.abort()
 
@@ -144,12 +148,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self._outlet.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         call = self.call
         if call is None:
             self.drop()
+            return
+        if not self._outlet.is_empty:
+            # Bytes that came before the request went out are nobody's answer.
+            self._give_back(call)
             return
         self._has_answered = True
         call.deadline = self._pool.time.now + call.patience_seconds
@@ -172,15 +180,26 @@ class UpstreamConnection(asyncio.Protocol):
         """The transport closes by itself; `connection_lost` decides what that means."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._outlet.transport = None
         call, self.call = self.call, None
         self._pool.forget(self)
         if call is None:
             return
         call.connection = None
-        if exc is None and self._answer is not None and self._answer.ending is BY_CLOSE:
+        if not self._outlet.is_empty:
+            self._give_back(call)
+        elif exc is None and self._answer is not None and self._answer.ending is BY_CLOSE:
             call.receiver.answer_data(b"", True)
         elif self._is_reused and not self._has_answered and call.is_repeatable:
+            self._pool.send_afresh(call)
+        else:
+            call.receiver.answer_failed(Reason.UPSTREAM_UNREACHABLE)
+
+    def _give_back(self, call: UpstreamCall) -> None:
+        """The connection turned out to be dead before a byte was sent: nothing can be done twice by another."""
+        self.drop()
+        call.connection = None
+        if self._is_reused:
             self._pool.send_afresh(call)
         else:
             call.receiver.answer_failed(Reason.UPSTREAM_UNREACHABLE)

@@ -7,6 +7,7 @@ wait. What goes over a connection is `upstream_connection`'s work. Source: desig
 import asyncio
 from collections import deque
 
+from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.upstream_connection import UpstreamCall, UpstreamConnection
 from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
 from mandat.protocol.refusals import Reason
@@ -24,8 +25,8 @@ class CoarseTime:
 class UpstreamPool:
     """See the module. All times are on the loop's clock. `host` is what `Host` says to this upstream."""
 
-    def __init__(self, address: str, limits: Limits, time: CoarseTime) -> None:
-        """`address` is as in `Upstream`. `time` is kept up to date by somebody else."""
+    def __init__(self, address: str, limits: Limits, time: CoarseTime, batch: Batch) -> None:
+        """`address` is as in `Upstream`. `time` is kept up to date by somebody else; `batch` does the sending."""
         self._address = parse_address(address)
         self._limits = limits
         self._connections: set[UpstreamConnection] = set()
@@ -33,6 +34,7 @@ class UpstreamPool:
         self._waiting: deque[UpstreamCall] = deque()
         self._dials: set[asyncio.Task[None]] = set()
         self.time = time
+        self.batch = batch
         self.answer_head_bytes = limits.answer_head_bytes
         self.host = _host_field(self._address)
 

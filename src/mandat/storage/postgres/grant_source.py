@@ -88,6 +88,13 @@ class PostgresGrantSource:
         """From memory. MISSING also when memory may not be used just now: only `find_grant` tells."""
         return self._grants.get(consumer_key_hash, MISSING) if self._freshness.holds() else MISSING
 
+    def hold_freshness(self) -> bool:
+        """False: a peek only compares the lease with the clock, there is nothing to save."""
+        return False
+
+    def release_freshness(self) -> None:
+        """See `hold_freshness`: nothing is ever held."""
+
     async def find_application(self, application_key: str) -> KnownApplication | None:
         """From memory or storage. None: does not exist. Raises SourceUnavailable."""
         await self._freshness.ensure()
