@@ -120,7 +120,7 @@ class Demo:
 
 def start_demo(folder: Path, port: int | None = None, *arguments: str) -> Demo:
     """Starts `mandat demo` and waits for its demo.json."""
-    first = free_ports(5) if port is None else port
+    first = free_ports(6) if port is None else port
     log = (folder.parent / f"{folder.name}.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "-m", "mandat.cli.main", "demo", "--data", str(folder), "--port", str(first), *arguments],
