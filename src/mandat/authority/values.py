@@ -169,6 +169,7 @@ class AuditEvent(StrEnum):
     CREDENTIAL_REVOKED = "credential.revoked"
     CREDENTIAL_LOGGED_OUT = "credential.logged_out"
     CREDENTIAL_NETWORKS_CHANGED = "credential.networks_changed"
+    CREDENTIAL_FORGOTTEN = "credential.forgotten"
     PERSONAL_DATA_ERASED = "account.personal_data_erased"
     INSTALLATION_RESTORED = "installation.restored"
     KEYS_ROTATED = "keys.rotated"

@@ -18,12 +18,14 @@ import uvloop
 
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.server.children import child_options, say_problem, say_ready
-from mandat.server.config import Config, load_config
+from mandat.server.config import Config, RetentionConfig, load_config
 from mandat.server.descriptions import keep_described
 from mandat.server.layout import Layout, layout_of
 from mandat.server.logs import configure_logs
+from mandat.server.nature import clock
 from mandat.server.node_access import emptied_run_folder
 from mandat.server.problems import Problem
+from mandat.server.retention import forget_old
 from mandat.server.sockets import listen_privately
 from mandat.server.usage_intake import serve_usage
 from mandat.server.wiring import Wired, wire_authority
@@ -73,7 +75,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
         )
         listener = listen_privately(layout.authority_socket(generation))
         async with _beside(
-            _prune_regularly(wired),
+            _prune_regularly(wired, config.retention),
             keep_described(wired.catalogue, config.upstream),
         ):
             intake = await serve_usage(layout.usage_socket(generation), wired.storage.usage.record)
@@ -107,10 +109,11 @@ class _AnnouncingServer(uvicorn.Server):
         say_ready(self._ready_fd)
 
 
-async def _prune_regularly(wired: Wired) -> None:
+async def _prune_regularly(wired: Wired, retention: RetentionConfig) -> None:
     while True:
         try:
             await wired.authority.prune()
+            await forget_old(wired.storage, retention, now=clock())
         except StorageUnavailable as fault:
             log.warning("pruning put off", why=str(fault))
         await asyncio.sleep(PRUNE_SECONDS)

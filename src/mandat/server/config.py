@@ -19,6 +19,7 @@ from mandat.server.config_values import (
     LimitsConfig,
     LogConfig,
     RedisConfig,
+    RetentionConfig,
     TlsConfig,
     UpstreamConfig,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "LimitsConfig",
     "LogConfig",
     "RedisConfig",
+    "RetentionConfig",
     "TlsConfig",
     "UpstreamConfig",
     "load_config",

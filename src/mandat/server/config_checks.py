@@ -12,11 +12,14 @@ import msgspec
 
 from mandat.enforcement.settings import AUTHORITY_PREFIXES
 from mandat.server.addresses import split_address, split_origin
-from mandat.server.config_values import Config, LimitsConfig, UpstreamConfig
+from mandat.server.config_values import Config, LimitsConfig, RetentionConfig, UpstreamConfig
 from mandat.server.problems import Problem
 
 MOST = 2**53
 """No limit is greater: beyond it JSON and floating point lose count, and no machine has as much of anything."""
+
+LONGEST_DAYS = 36_500
+"""A hundred years; whoever wants longer means for ever."""
 
 _SEGMENTS = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,:@=-]+)+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -42,6 +45,7 @@ def check_values(config: Config) -> None:
     _check_tls(config)
     _check_forward_auth(config)
     _check_limits(config.limits)
+    _check_retention(config.retention)
     _check_storage(config)
     seen = set(AUTHORITY_PREFIXES)
     for upstream in config.upstream:
@@ -126,6 +130,12 @@ def _check_networks(key: str, blocks: Sequence[str]) -> None:
             ipaddress.ip_network(block, strict=False)
         except ValueError:
             raise Problem(f'{key} has "{block}", which is no address or network in CIDR form.') from None
+
+
+def _check_retention(retention: RetentionConfig) -> None:
+    for name in retention.__struct_fields__:
+        if not 0 <= getattr(retention, name) <= LONGEST_DAYS:
+            raise Problem(f"retention.{name} must be 0 (kept for ever) or a number of days up to {LONGEST_DAYS}.")
 
 
 def _check_limits(limits: LimitsConfig) -> None:

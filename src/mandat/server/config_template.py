@@ -61,6 +61,11 @@ max_body_bytes = 1048576
 body_budget_bytes = 67108864     # all bodies being received at once, per gateway process
 pending_hours = 24               # how long a permission request waits for its answer
 
+# [retention]                    # in days; 0 keeps for ever
+# ended_credentials_days = 0     # delegations that were refused, revoked or ran out
+# usage_days = 0                 # counters of what is no longer used
+# history_personal_days = 0      # who and from where in lines of history
+
 [log]
 access = "log/access.jsonl"      # a file, "-" for standard output, or "off"
 level = "info"

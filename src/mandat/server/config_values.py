@@ -63,6 +63,14 @@ class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     cached_grants: int = 200_000
 
 
+class RetentionConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How long what has ended is kept, in days; 0 keeps it for ever."""
+
+    ended_credentials_days: int = 0
+    usage_days: int = 0
+    history_personal_days: int = 0
+
+
 class LogConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Where the access log goes: a file, "-" for standard output, or "off"."""
 
@@ -88,6 +96,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     freshness: FreshnessConfig = FreshnessConfig()
     redis: RedisConfig = RedisConfig()
     limits: LimitsConfig = LimitsConfig()
+    retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()
     upstream: tuple[UpstreamConfig, ...] = ()
 

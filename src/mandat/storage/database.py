@@ -18,6 +18,7 @@ from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
 from mandat.storage.key_files import LiveKeys
 from mandat.storage.keys import AuthorityKeys
 from mandat.storage.rekeying import Rekeying
+from mandat.storage.retention import Retention
 from mandat.storage.stores.application_rows import ApplicationRows
 from mandat.storage.stores.application_secrets import SqliteSecrets
 from mandat.storage.stores.applications import SqliteApplications
@@ -52,6 +53,7 @@ class Storage:
     usage: UsageStore
     rekeying: Rekeying
     erasure: Erasure
+    retention: Retention
     _writers: tuple[Writer, ...]
     _readers: tuple[Readers, ...]
 
@@ -145,6 +147,7 @@ def assemble(
             grants.writer, grants.readers, live=live, applications=application_rows, credentials=rows, trail=trail
         ),
         erasure=Erasure(grants=grants.writer, requests=requests.writer, usage=usage.writer, mac=mac, trail=trail),
+        retention=Retention(grants=grants.writer, usage=usage.writer, trail=trail),
         _writers=(grants.writer, requests.writer, usage.writer),
         _readers=(grants.readers, requests.readers, usage.readers),
     )
