@@ -48,6 +48,7 @@ class RecordingServer:
                 length = b"" if method == "HEAD" else b"null"
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: trace=1\r\n"
+                    b"Clear-Site-Data: *\r\nAccess-Control-Allow-Origin: https://evil.example\r\n"
                     b"X-Ovh-QueryID: upstream\r\nContent-Length: 4\r\n\r\n" + length
                 )
         except (asyncio.IncompleteReadError, OSError, ValueError):
@@ -92,6 +93,7 @@ class RecordingAsgi:
             )
         )
         headers = [(b"content-type", b"application/json"), (b"set-cookie", b"trace=1"), (b"x-ovh-queryid", b"upstream")]
+        headers += [(b"clear-site-data", b"*"), (b"access-control-allow-origin", b"https://evil.example")]
         await send({"type": "http.response.start", "status": 200, "headers": [*headers, (b"content-length", b"4")]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else b"null"})
 
@@ -123,6 +125,8 @@ class RecordingWsgi:
             [
                 ("Content-Type", "application/json"),
                 ("Set-Cookie", "trace=1"),
+                ("Clear-Site-Data", "*"),
+                ("Access-Control-Allow-Origin", "https://evil.example"),
                 ("X-Ovh-QueryID", "upstream"),
                 ("Content-Length", "4"),
             ],

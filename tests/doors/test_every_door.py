@@ -38,8 +38,8 @@ def test_a_call_gets_the_verdict_of_the_table(runner: DoorRunner, name: str, cas
         assert answer.status == 200, (answer.status, answer.error)
         assert len(seen) == 1
         check_what_passed(door, case, seen[0])
-        assert "set-cookie" not in answer.headers or is_for_the_authority(case)
-        assert answer.headers["x-ovh-queryid"] != "upstream"
+        if not is_for_the_authority(case):
+            check_what_came_back(answer)
     else:
         assert seen == [], "it reached the API"
         check_refusal(case, expected, answer)
@@ -61,6 +61,15 @@ def check_what_passed(door: Door, case: Case, seen: Seen) -> None:
         prefix = next((prefix for prefix in ("/ip", "/v2") if below_version(case).startswith(f"{prefix}/")), "")
         asserted = verify(assertion or "", JWKS, issuer="mandat", audience=AUDIENCES[prefix], now=NOW)
         assert asserted == Asserted(case.account, 1000 + case.number, 5000 + case.number)
+
+
+def check_what_came_back(answer: Answer) -> None:
+    """Nothing by which an API could act as a page of the same origin."""
+    assert answer.headers["x-ovh-queryid"] != "upstream"
+    assert not {"set-cookie", "clear-site-data"} & set(answer.headers)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["content-security-policy"].endswith("sandbox")
 
 
 def is_for_the_authority(case: Case) -> bool:

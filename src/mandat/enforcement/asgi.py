@@ -24,7 +24,17 @@ from mandat.enforcement.doors.asgi_io import (
 )
 from mandat.enforcement.doors.guard import TIME_ROUTES, Guard, call_head, identity_of, leads_to_authority
 from mandat.enforcement.doors.heads import Framing, UnusableServer, trimmed, visible_fields
-from mandat.enforcement.doors.refusing import CORS_FIELDS, NO_CACHE, Answer, document, preflight, refusal
+from mandat.enforcement.doors.refusing import (
+    CORS_FIELDS,
+    DROPPED_ANSWER_PREFIXES,
+    DROPPED_ANSWERS,
+    NO_CACHE,
+    SANDBOX,
+    Answer,
+    document,
+    preflight,
+    refusal,
+)
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.gateway.routes import is_api_path
@@ -35,9 +45,12 @@ from mandat.protocol.target import CanonicalTarget, TargetFault, parse_target
 _HTTP_1: Final = ("1.1", "1.0")
 _LATER: Final = ("2", "3")
 _NO_CACHE: Final = wire_fields([NO_CACHE])[0]
-_CORS: Final = wire_fields(CORS_FIELDS)
-_ANSWER_DROPPED: Final = frozenset((b"x-ovh-queryid", b"set-cookie", b"set-cookie2"))
-_ANSWER_DROPPED_PREFIXES: Final = (b"access-control-", b"x-mandat-")
+_ADDED: Final = wire_fields([*CORS_FIELDS, *SANDBOX])
+_ANSWER_DROPPED: Final = frozenset(name.lower().encode() for name in DROPPED_ANSWERS)
+_ANSWER_DROPPED_PREFIXES: Final = tuple(prefix.encode() for prefix in DROPPED_ANSWER_PREFIXES)
+_DROPPED: Final = b"(dropped)"
+_KNOWN_NAMES_MAX: Final = 1_024
+_plain_names: dict[bytes, bytes] = {}
 _log = logging.getLogger("mandat.enforcement.asgi")
 
 
@@ -74,8 +87,6 @@ class _Exchange:
     __slots__ = (
         "_app",
         "_guard",
-        "_is_api",
-        "_is_head",
         "_path",
         "_query_id",
         "_receive",
@@ -100,8 +111,6 @@ class _Exchange:
         self._path: bytes = path
         self._target: bytes = path + b"?" + query if query else path
         self._query_id = ""
-        self._is_api = is_api_path(path)
-        self._is_head = scope["method"] == "HEAD"
 
     async def run(self) -> None:
         """Answer the request, or have the application answer it."""
@@ -164,7 +173,7 @@ class _Exchange:
         if client is None or client[0] != caller.address:
             inner["client"] = (caller.address, 0)
         if caller.public_origin:
-            inner["scheme"] = caller.public_origin.partition(":")[0]
+            inner["scheme"] = "https" if caller.public_origin.startswith("https:") else "http"
         return inner
 
     def _check_routing(self, target: CanonicalTarget) -> None:
@@ -195,7 +204,7 @@ class _Exchange:
             self._check_routing(target)
             inner = self._inner_scope(visible_fields(headers, is_judged=False), caller)
             await self._app(inner, self._receive, self._stamped)
-        elif method == b"OPTIONS" and self._is_api:
+        elif method == b"OPTIONS" and is_api_path(self._path):
             await self._answer(preflight(query_id=self._query_id))
         else:
             await self._refuse(Reason.UNKNOWN_ROUTE)
@@ -210,13 +219,14 @@ class _Exchange:
     async def _stamped_api(self, message: Message) -> None:
         """Send what the application answers to a judged call: no shared state in browsers, no cache, our query id."""
         if message["type"] == "http.response.start":
-            headers = [(b"x-ovh-queryid", self._query_id.encode()), *_CORS]
+            headers = [(b"x-ovh-queryid", self._query_id.encode()), *_ADDED]
             has_cache_control = False
             for pair in message.get("headers", ()):
-                name = pair[0].lower()
-                if name not in _ANSWER_DROPPED and not name.startswith(_ANSWER_DROPPED_PREFIXES):
+                name = _plain_names.get(pair[0]) or _learn_name(pair[0])
+                if name is not _DROPPED:
                     headers.append(pair)
-                    has_cache_control = has_cache_control or name == b"cache-control"
+                    if name == b"cache-control":
+                        has_cache_control = True
             if not has_cache_control:
                 headers.append(_NO_CACHE)
             message = {**message, "headers": headers}
@@ -225,16 +235,26 @@ class _Exchange:
     async def _refuse(self, reason: Reason, message: str | None = None, details: dict[str, str] | None = None) -> None:
         _log.info("refused", extra={"reason": reason.value, "query_id": self._query_id})
         await self._answer(
-            refusal(reason, query_id=self._query_id, is_api=self._is_api, message=message, details=details)
+            refusal(reason, query_id=self._query_id, is_api=is_api_path(self._path), message=message, details=details)
         )
 
     async def _answer(self, answer: Answer) -> None:
-        await send_answer(answer, self._send, is_head=self._is_head)
+        await send_answer(answer, self._send, is_head=self._scope["method"] == "HEAD")
 
 
 def _with_length(headers: Headers, size_bytes: int) -> Headers:
     kept = [pair for pair in headers if pair[0] not in (b"transfer-encoding", b"content-length")]
     return [*kept, (b"content-length", b"%d" % size_bytes)]
+
+
+def _learn_name(name: bytes) -> bytes:
+    """The name of an answer's field in lower case, or _DROPPED; remembered, as applications use few."""
+    plain = name.lower()
+    if plain in _ANSWER_DROPPED or plain.startswith(_ANSWER_DROPPED_PREFIXES):
+        plain = _DROPPED
+    if len(_plain_names) < _KNOWN_NAMES_MAX:
+        _plain_names[name] = plain
+    return plain
 
 
 async def _no_body(max_bytes: int) -> bytes | Reason:

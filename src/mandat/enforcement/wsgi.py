@@ -17,7 +17,17 @@ from mandat.core.decision import Permit
 from mandat.enforcement.doors.guard import TIME_ROUTES, Guard, call_head, identity_of, leads_to_authority
 from mandat.enforcement.doors.heads import Framing, UnusableServer, split_repeated, visible_fields
 from mandat.enforcement.doors.loop_thread import Asked, LoopThread
-from mandat.enforcement.doors.refusing import CORS_FIELDS, NO_CACHE, Answer, document, preflight, refusal
+from mandat.enforcement.doors.refusing import (
+    CORS_FIELDS,
+    DROPPED_ANSWER_PREFIXES,
+    DROPPED_ANSWERS,
+    NO_CACHE,
+    SANDBOX,
+    Answer,
+    document,
+    preflight,
+    refusal,
+)
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.gateway.routes import is_api_path
@@ -41,8 +51,7 @@ _PROTOCOLS: Final = ("HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3")
 
 _RAW_KEYS: Final = ("REQUEST_URI", "RAW_URI")
 _is_plain = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,=:@/]*").fullmatch
-_ANSWER_DROPPED: Final = frozenset(("x-ovh-queryid", "set-cookie", "set-cookie2"))
-_ANSWER_DROPPED_PREFIXES: Final = ("access-control-", "x-mandat-")
+_ANSWER_DROPPED: Final = frozenset(name.lower() for name in DROPPED_ANSWERS)
 _PHRASES: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 _READ_BYTES: Final = 65_536
 _log = logging.getLogger("mandat.enforcement.wsgi")
@@ -181,10 +190,10 @@ class _Exchange:
 
     def _stamped_api(self, status: str, headers: list[tuple[str, str]], *exc: Any) -> Callable[[bytes], object]:
         """Start what the application answers to a judged call: no shared state in browsers, no cache, our query id."""
-        kept = [("X-Ovh-QueryID", self._query_id), *CORS_FIELDS]
+        kept = [("X-Ovh-QueryID", self._query_id), *CORS_FIELDS, *SANDBOX]
         for name, value in headers:
             plain = name.lower()
-            if plain not in _ANSWER_DROPPED and not plain.startswith(_ANSWER_DROPPED_PREFIXES):
+            if plain not in _ANSWER_DROPPED and not plain.startswith(DROPPED_ANSWER_PREFIXES):
                 kept.append((name, value))
         if not any(name.lower() == "cache-control" for name, _ in kept):
             kept.append(NO_CACHE)

@@ -8,7 +8,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from mandat.core.decision import CallHead, Permit, Policy
 from mandat.enforcement.doors.heads import Framing, read_framing
@@ -26,6 +26,7 @@ from mandat.protocol.target import CanonicalTarget
 TIME_ROUTES: Final = frozenset(
     (method, path) for method in (b"GET", b"HEAD") for path in (b"/1.0/auth/time", b"/v1/auth/time")
 )
+_BELOW_AUTHORITY: Final = tuple(f"{prefix}/" for prefix in AUTHORITY_PREFIXES)
 _KNOWN_PEERS_MAX: Final = 4_096
 
 
@@ -54,8 +55,7 @@ class GuardSettings:
             raise ValueError('public_urls is empty; list the addresses clients use, such as "https://api.example.org"')
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What the application behind a door learns about a permitted call.
 
     `account` granted it, `application` and `credential` (their numbers) act for it, from `address`. `query_id` is what
@@ -116,6 +116,7 @@ class Guard:
         self._unjudged = self._open_routes | TIME_ROUTES
         self._desk = CallerDesk(settings.public_urls, settings.trusted_proxies)
         self._peers: dict[str | None, tuple[str, bool]] = {}
+        self._callers: dict[tuple[str | None, bytes], Caller] = {}
         self._random_bits = random.Random(entropy(32)).getrandbits  # noqa: S311 unique, not secret
         self._query_second = -1
         self._query_start = ""
@@ -154,9 +155,17 @@ class Guard:
         framing = read_framing(headers, is_http_1=is_http_1)
         if isinstance(framing, FramingFault):
             return framing
+        known = self._callers.get((peer, framing.host))
+        if known is not None:
+            return known, framing
         address, is_proxy = self._peers.get(peer) or self._learn_peer(peer)
         caller = self._desk.identify(address, framing.host, headers, is_proxy=is_proxy)
-        return caller if isinstance(caller, FramingFault) else (caller, framing)
+        if isinstance(caller, FramingFault):
+            return caller
+        if not is_proxy and len(self._callers) < _KNOWN_PEERS_MAX:
+            # Nothing but peer and Host says who these are.
+            self._callers[peer, framing.host] = caller
+        return caller, framing
 
     def identify_forwarded(self, peer: str | None, host: bytes, headers: Headers) -> Caller | FramingFault:
         """Who called the proxy that asks about a call.
@@ -187,9 +196,7 @@ def call_head(method: bytes, target: bytes, headers: Sequence[tuple[bytes, bytes
 def leads_to_authority(target: CanonicalTarget) -> bool:
     """Whether a permitted call is for the authority, which only a gateway reaches."""
     path = target.opaque
-    return any(
-        path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/") for prefix in AUTHORITY_PREFIXES
-    )
+    return path.startswith(_BELOW_AUTHORITY) or path in AUTHORITY_PREFIXES
 
 
 def identity_of(permit: Permit, caller: Caller, query_id: str) -> Identity:

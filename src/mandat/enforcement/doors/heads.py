@@ -90,7 +90,7 @@ def _read_said(said: dict[bytes, bytes], host: bytes, unannounced: int | None) -
 
 
 def trimmed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """The fields without the blanks that some parsers leave around values."""
+    """The fields without the blanks that some parsers leave around values, as a list of the door's own."""
     return [(name, value.strip(b" \t")) for name, value in headers]
 
 

@@ -30,10 +30,30 @@ PREFLIGHT_FIELDS: Final = (
     ),
     ("Access-Control-Max-Age", "600"),
 )
-_SANDBOX: Final = (
+SANDBOX: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
 )
+"""An answer of an API opened in a browser must not run as a page of the same origin (design.md 7)."""
+
+DROPPED_ANSWERS: Final = (
+    "Set-Cookie",
+    "Set-Cookie2",
+    "Clear-Site-Data",
+    "Service-Worker-Allowed",
+    "Strict-Transport-Security",
+    "Alt-Svc",
+    "NEL",
+    "Report-To",
+    "Reporting-Endpoints",
+    "Content-Security-Policy-Report-Only",
+    "X-Ovh-QueryID",
+    *(name for name, _ in SANDBOX),
+)
+"""What the answer to a judged call may not say: state in the browser for an origin that pages share, and what the door
+says itself."""
+
+DROPPED_ANSWER_PREFIXES: Final = ("access-control-", "x-mandat-")
 NO_CACHE: Final = ("Cache-Control", "no-cache, no-store")
 _encode = msgspec.json.Encoder().encode
 
@@ -57,7 +77,7 @@ def refusal(
     """The answer to a refused call. `is_api` opens it to scripts of any origin, as every answer of the API is."""
     status = WORDINGS[reason].status
     body = _encode(refusal_fields(reason, query_id=query_id, message=message, details=details))
-    fields: list[tuple[str, str]] = [("X-Ovh-QueryID", query_id), ("Content-Type", JSON), NO_CACHE, *_SANDBOX]
+    fields: list[tuple[str, str]] = [("X-Ovh-QueryID", query_id), ("Content-Type", JSON), NO_CACHE, *SANDBOX]
     if is_api:
         fields += CORS_FIELDS
     if status in RETRY_AFTER_SECONDS:
@@ -67,7 +87,7 @@ def refusal(
 
 def document(body: bytes, *, query_id: str) -> Answer:
     """A 200 with JSON that anybody may read: the time."""
-    fields = (("X-Ovh-QueryID", query_id), ("Content-Type", JSON), NO_CACHE, *_SANDBOX, *CORS_FIELDS)
+    fields = (("X-Ovh-QueryID", query_id), ("Content-Type", JSON), NO_CACHE, *SANDBOX, *CORS_FIELDS)
     return Answer(200, fields, body)
 
 

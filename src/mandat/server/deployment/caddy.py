@@ -6,7 +6,7 @@ Source: Caddy's documentation of `forward_auth`, `vars_regexp`, `header_regexp`;
 """
 
 from mandat.protocol.headers import QUERY_ID
-from mandat.server.deployment.values import COPIED, DROPPED, Api, Deployment
+from mandat.server.deployment.values import ANSWERED, COPIED, DROPPED, HIDDEN, Api, Deployment
 
 
 def render(deployment: Deployment) -> str:
@@ -51,6 +51,10 @@ def _api(api: Api, asked: str) -> str:
     starts = ("X-Mandat-", "X-Original-", "X_Mandat", "X.Mandat")
     cleaned = "".join(f"\t\t\t\trequest_header -{start}*\n" for start in starts)
     dropped = "".join(f"\t\t\t\trequest_header -{name}\n" for name in DROPPED)
+    # Caddy deletes after it sets, so what is set is not deleted as well.
+    own = {QUERY_ID, *(name for name, _ in ANSWERED)}
+    hidden = "".join(f"\t\t\t\t\theader_down -{name}\n" for name in HIDDEN if name not in own)
+    answered = "".join(f'\t\t\t\t\theader_down {name} "{value}"\n' for name, value in ANSWERED)
     return f"""\
 		handle @mandat_{api.name} {{
 			route {{
@@ -62,8 +66,7 @@ def _api(api: Api, asked: str) -> str:
 					copy_headers {" ".join(COPIED)}
 				}}
 {dropped}				reverse_proxy {api.server} {{
-					header_down -Set-Cookie
-					header_down {QUERY_ID} {{http.request.header.{QUERY_ID}}}
+{hidden}{answered}					header_down {QUERY_ID} {{http.request.header.{QUERY_ID}}}
 				}}
 			}}
 		}}

@@ -7,7 +7,7 @@ Source: Envoy's documentation of ext_authz, header_mutation and the connection m
 
 from mandat.protocol.headers import QUERY_ID
 from mandat.server.addresses import split_address
-from mandat.server.deployment.values import COPIED, DROPPED, Api, Deployment
+from mandat.server.deployment.values import ANSWERED, COPIED, DROPPED, HIDDEN, Api, Deployment
 
 _TYPES = "type.googleapis.com/envoy.extensions"
 _ANSWERED = (
@@ -114,13 +114,22 @@ def _to_gateway() -> str:
 
 
 def _route(api: Api) -> str:
+    hidden = ", ".join(name.lower() for name in HIDDEN)
+    answered = "".join(
+        f"""\
+                - header: {{key: {name.lower()}, value: "{value}"}}
+                  append_action: OVERWRITE_IF_EXISTS_OR_ADD
+"""
+        for name, value in ANSWERED
+    )
     dropped = ", ".join(name.lower() for name in DROPPED)
     return f"""\
               - match: {{safe_regex: {{regex: '{api.pattern}(/.*)?'}}}}
                 route: {{cluster: mandat_api_{api.name}, timeout: 60s}}
                 request_headers_to_remove: [{dropped}]
-                response_headers_to_remove: [set-cookie, {QUERY_ID.lower()}]
-"""
+                response_headers_to_remove: [{hidden}]
+                response_headers_to_add:
+{answered}"""
 
 
 def _patterns(names: tuple[str, ...]) -> str:

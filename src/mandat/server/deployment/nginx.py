@@ -8,7 +8,7 @@ Source: the manual's pages on ngx_http_auth_request_module and ngx_http_proxy_mo
 from mandat.enforcement.forward_auth.door import REFUSAL, STATUS
 from mandat.protocol.headers import QUERY_ID
 from mandat.protocol.refusals import WORDINGS
-from mandat.server.deployment.values import COPIED, DROPPED, Api, Deployment
+from mandat.server.deployment.values import ANSWERED, COPIED, DROPPED, HIDDEN, Api, Deployment
 
 _MALFORMED = (
     '{"class":"Client::BadRequest","message":"This request is malformed","errorCode":"BAD_REQUEST",'
@@ -112,6 +112,8 @@ def _api(api: Api) -> str:
     )
     passed = "".join(f"        proxy_set_header {name} {_variable(name)};\n" for name in COPIED)
     dropped = "".join(f'        proxy_set_header {name} "";\n' for name in DROPPED)
+    hidden = "".join(f"        proxy_hide_header {name};\n" for name in HIDDEN)
+    answered = "".join(f'        add_header {name} "{value}" always;\n' for name, value in ANSWERED)
     return f"""
     location ~ ^{api.pattern}(/|$) {{
         error_page 418 = @mandat_gateway;
@@ -130,9 +132,7 @@ def _api(api: Api) -> str:
         proxy_set_header X-Forwarded-For $remote_addr;
         proxy_set_header X-Forwarded-Proto $scheme;
         proxy_set_header X-Forwarded-Host $http_host;
-{passed}{dropped}        proxy_hide_header Set-Cookie;
-        proxy_hide_header {QUERY_ID};
-        add_header {QUERY_ID} $mandat_query_id always;
+{passed}{dropped}{hidden}{answered}        add_header {QUERY_ID} $mandat_query_id always;
     }}
 """
 

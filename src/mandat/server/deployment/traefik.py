@@ -4,12 +4,15 @@ Not tested: no binary of Traefik could be had where Mandat is built. Written aft
 (`forwardBody`, `maxBodySize`, `authResponseHeaders`) and Headers (`customRequestHeaders`).
 """
 
-from mandat.server.deployment.values import COPIED, DROPPED, Api, Deployment
+from mandat.protocol.headers import QUERY_ID
+from mandat.server.deployment.values import ANSWERED, COPIED, DROPPED, HIDDEN, Api, Deployment
 
 
 def render(deployment: Deployment) -> str:
     """A dynamic configuration for the file provider."""
     dropped = "".join(f'          {name}: ""\n' for name in DROPPED)
+    answered = "".join(f'          {name}: "{value}"\n' for name, value in ANSWERED)
+    answered += "".join(f'          {name}: ""\n' for name in HIDDEN if name not in dict(ANSWERED) and name != QUERY_ID)
     return f"""\
 # Made by `mandat deploy traefik`: dynamic configuration for the file provider. NOT TESTED with a real Traefik.
 # The gateway's configuration needs this Traefik in trusted_proxies, and in forward_auth.trusted_peers.
@@ -27,7 +30,8 @@ http:
     mandat-drop:
       headers:
         customRequestHeaders:
-{dropped}  routers:
+{dropped}        customResponseHeaders:
+{answered}  routers:
     mandat-own:
       entryPoints: [mandat]
       rule: 'PathRegexp(`^{deployment.own_pattern}(/|$)`)'

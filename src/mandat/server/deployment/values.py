@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from mandat.enforcement.doors.refusing import CORS_FIELDS, DROPPED_ANSWERS, SANDBOX
 from mandat.enforcement.settings import AUTHORITY_PREFIXES
 from mandat.protocol.headers import (
     ACCOUNT,
@@ -55,6 +56,12 @@ DROPPED: Final = (
 )
 """What no upstream may get from a caller: proof of identity, and ways to name another method, URL or origin.
 The gateway drops by pattern (`enforcement.gateway.headers`); most proxies can only drop by name."""
+
+ANSWERED: Final = (*CORS_FIELDS, *SANDBOX)
+"""What the proxy says itself in every answer of an API, whatever the API said of it."""
+
+HIDDEN: Final = (*DROPPED_ANSWERS, *(name for name, _ in CORS_FIELDS), "Access-Control-Allow-Credentials")
+"""What of an API's answer no caller gets."""
 
 VERSIONS: Final = r"(1\.0|v1)"
 
