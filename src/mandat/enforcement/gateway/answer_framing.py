@@ -4,15 +4,17 @@ An exchange ends only with a final answer (status >= 200). Answers to HEAD, 204 
 framed in exactly one way is a fault of the upstream (502), never passed on. Source: RFC 9112 section 6, design.md 8.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 import httptools
+import msgspec
 
 from mandat.enforcement.gateway.framing import MAX_LENGTH_DIGITS, FramingFault, Headers
 
 _MAX_FIELDS: Final = 128
+_LONGEST_KNOWN_BYTES: Final = 2_048
+_MOST_KNOWN: Final = 128
 _BODILESS: Final = (204, 304)
 
 
@@ -29,11 +31,11 @@ class Ending(Enum):
 AT_HEAD, BY_LENGTH, BY_LAST_CHUNK, BY_CLOSE = Ending
 
 
-@dataclass(slots=True)
-class AnswerHead:
+class AnswerHead(msgspec.Struct):
     """The head of a final answer, or of an interim one (status < 200), which the caller drops.
 
     `content_length` is what the upstream announced, also where there is no body (HEAD); None when it did not.
+    `relayed` keeps what clients were told for it, by what they may see: equal heads share one value, see `KnownHeads`.
     """
 
     status: int
@@ -41,6 +43,30 @@ class AnswerHead:
     ending: Ending
     content_length: int | None
     keeps_alive: bool
+    relayed: dict[tuple[bool, bool, bool], bytes] = {}
+
+
+class KnownHeads:
+    """Heads that an upstream sent lately, byte for byte: most APIs send the same one many times in a second.
+
+    Only those whose end needs no parser (`BY_LENGTH`), so that a known head leaves nothing to do. Bounded.
+    """
+
+    __slots__ = ("_heads",)
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, AnswerHead] = {}
+
+    def find(self, raw: bytes) -> AnswerHead | None:
+        """The answer to any method but HEAD that begins with exactly these bytes."""
+        return self._heads.get(raw)
+
+    def learn(self, raw: bytes, head: AnswerHead) -> None:
+        """Remember a head that was found well framed."""
+        if head.ending is BY_LENGTH and len(raw) <= _LONGEST_KNOWN_BYTES:
+            if len(self._heads) >= _MOST_KNOWN:
+                self._heads.clear()
+            self._heads[raw] = head
 
 
 class AnswerParser:

@@ -8,18 +8,22 @@ Source: wire.md 13.7, threats.md bug list. Clients that sign without the port ar
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from mandat.enforcement.gateway.framing import FramingFault, Headers
+from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
 from mandat.protocol.networks import Network, is_address_allowed, parse_address
 
 _KNOWN_HOSTS_MAX: Final = 1_024
+_KNOWN_CALLERS_MAX: Final = 4_096
+_KNOWN_HOST_BYTES: Final = 256
 _is_host: Final = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?").fullmatch
 _FORWARDED: Final = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Caller:
     """Where a call comes from.
 
@@ -31,6 +35,12 @@ class Caller:
     base_urls: tuple[bytes, ...]
     public_origin: str
 
+    @cached_property
+    def lines(self) -> bytes:
+        """What every upstream is told about it, as header lines with their ends."""
+        origin = f"{PUBLIC_ORIGIN}: {self.public_origin}\r\n" if self.public_origin else ""
+        return f"{CALLER_ADDRESS}: {self.address}\r\n{origin}".encode("latin-1")
+
 
 def plain_address(text: str) -> str | None:
     """An IP address in its usual spelling, without zone; None when `text` is none."""
@@ -39,7 +49,7 @@ def plain_address(text: str) -> str | None:
 
 
 class CallerDesk:
-    """Tells callers apart. One for a listener; holds no state but a bounded table of Host values seen."""
+    """Tells callers apart. One for a listener; holds no state but bounded tables of what was seen."""
 
     def __init__(
         self,
@@ -59,6 +69,7 @@ class CallerDesk:
         self._origins = tuple(public_urls)
         self._reachable = tuple(url for url in public_urls if scheme == "http" or url.startswith("https:"))
         self._trusted = tuple(trusted_proxies)
+        self._known_callers: dict[tuple[str, bytes], Caller] = {}
         self._known_hosts: dict[bytes, tuple[tuple[bytes, ...], str]] = {}
 
     def is_trusted(self, address: str) -> bool:
@@ -78,8 +89,7 @@ class CallerDesk:
             A FramingFault when a trusted proxy says something that cannot be understood in exactly one way.
         """
         if not is_proxy:
-            base_urls, origin = self._by_host(host)
-            return Caller(peer, base_urls, origin)
+            return self._known_callers.get((peer, host)) or self._learn_caller(peer, host)
         said: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             if name in _FORWARDED:
@@ -88,6 +98,16 @@ class CallerDesk:
         if address is None:
             return FramingFault("X-Forwarded-For names something that is no address")
         return self._behind_proxy(address, host, said)
+
+    def _learn_caller(self, peer: str, host: bytes) -> Caller:
+        """A caller without a proxy. The table may be filled by strangers, so it starts again when it is full."""
+        base_urls, origin = self._by_host(host)
+        caller = Caller(peer, base_urls, origin)
+        if len(self._known_callers) >= _KNOWN_CALLERS_MAX:
+            self._known_callers.clear()
+        if len(host) <= _KNOWN_HOST_BYTES:
+            self._known_callers[peer, host] = caller
+        return caller
 
     def _by_host(self, host: bytes) -> tuple[tuple[bytes, ...], str]:
         known = self._known_hosts.get(host)

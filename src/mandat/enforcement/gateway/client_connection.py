@@ -16,7 +16,7 @@ from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.batch import Outlet
 from mandat.enforcement.gateway.body import RequestBody
-from mandat.enforcement.gateway.caller import plain_address
+from mandat.enforcement.gateway.caller import Caller, plain_address
 from mandat.enforcement.gateway.dispatch import dispatch
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.exchange import Exchange
@@ -36,6 +36,9 @@ _MAX_WAITING_BYTES: Final = 65_536
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
+_NOBODY: Final = Caller("", (), "")
+
+
 class _State(Enum):
     HEAD = "waiting for a request, or in the middle of its head"
     BUSY = "an exchange is under way; what arrives is kept"
@@ -50,7 +53,10 @@ _HEAD, _BUSY, _BODY, _SKIP, _LINGER, _CLOSED = _State
 
 
 class ClientConnection(asyncio.Protocol):
-    """See the module. `deadline` is on the loop's clock, `peer` is the text of the other end's address."""
+    """See the module. `deadline` is on the loop's clock, `peer` is the text of the other end's address.
+
+    `stranger` is its caller as long as nothing else is known.
+    """
 
     __slots__ = (
         "_body",
@@ -70,6 +76,7 @@ class ClientConnection(asyncio.Protocol):
         "_transport",
         "deadline",
         "peer",
+        "stranger",
     )
 
     def __init__(self, door: Door) -> None:
@@ -89,6 +96,7 @@ class ClientConnection(asyncio.Protocol):
         self._lingered_bytes = 0
         self._outlet = Outlet(door.batch)
         self.peer = ""
+        self.stranger = _NOBODY
         self.deadline = door.time.now + door.limits.head_seconds
 
     # What the loop calls
@@ -98,6 +106,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport = self._outlet.transport = cast(asyncio.Transport, transport)
         peername = transport.get_extra_info("peername")
         self.peer = (plain_address(peername[0]) if peername else None) or ""
+        self.stranger = Caller(self.peer, (), "")
         self._is_proxy = self._door.desk.is_trusted(self.peer)
         if len(self._door.connections) >= self._door.limits.max_connections:
             self._state = _CLOSED

@@ -75,7 +75,7 @@ class Exchange:
         self._received_bytes = 0
         self._sent_bytes = 0
         self.head = head
-        self.caller = Caller(connection.peer, (), "")
+        self.caller: Caller = connection.stranger
         self.started = started
         self.query_id = door.new_query_id(started)
         self.path = head.target.partition(b"?")[0]
@@ -204,17 +204,16 @@ class Exchange:
         assert self._upstream is not None
         self._status = head.status
         framing = self._framing(head)
-        fields = answer_fields(
-            head.headers,
-            is_trusted=self._upstream.trusted,
-            is_api=self.is_api,
-            is_judged=self._permit is not None,
-        )
+        seen_by = (self._upstream.trusted, self.is_api, self._permit is not None)
+        start = head.relayed.get(seen_by)
+        if start is None:
+            is_trusted, is_api, is_judged = seen_by
+            fields = answer_fields(head.headers, is_trusted=is_trusted, is_api=is_api, is_judged=is_judged)
+            start = head.relayed[seen_by] = answers.status_line(head.status) + fields
         self._relay(
-            b"%b%bX-Ovh-QueryID: %b\r\n%b%b\r\n"
+            b"%bX-Ovh-QueryID: %b\r\n%b%b\r\n"
             % (
-                answers.status_line(head.status),
-                fields,
+                start,
                 self.query_id.encode(),
                 framing,
                 b"" if self.keeps_alive else b"Connection: close\r\n",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import httptools
+import msgspec
 
 HEAD_END: Final = b"\r\n\r\n"
 _VERSIONS: Final = (b" HTTP/1.1", b" HTTP/1.0")
@@ -32,8 +33,7 @@ class FramingFault:
     why: str
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct):
     """The head of one request. `content_length` None means chunked; 0 also stands for "no body announced"."""
 
     method: bytes

@@ -13,19 +13,17 @@ from mandat.protocol.headers import (
     ACCOUNT,
     APPLICATION_ID,
     ASSERTION,
-    CALLER_ADDRESS,
     CREDENTIAL_ID,
-    PUBLIC_ORIGIN,
     QUERY_ID,
 )
 
 _MAX_KEPT: Final = 20_000
+_QUERY_ID: Final = QUERY_ID.encode()
 
 
 def exchange_fields(query_id: str, caller: Caller) -> bytes:
     """What every upstream is told about every exchange."""
-    origin = f"{PUBLIC_ORIGIN}: {caller.public_origin}\r\n" if caller.public_origin else ""
-    return f"{QUERY_ID}: {query_id}\r\n{CALLER_ADDRESS}: {caller.address}\r\n{origin}".encode("latin-1")
+    return b"%b: %b\r\n%b" % (_QUERY_ID, query_id.encode(), caller.lines)
 
 
 class IdentityWriter:

@@ -89,7 +89,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._outlet = Outlet(pool.batch)
         self._buffer = b""
-        self._parser = AnswerParser()
+        self._parser: AnswerParser | None = None
         self._answer: AnswerHead | None = None
         self._remaining = 0
         self._is_clean = True
@@ -113,8 +113,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer = None
         self._has_answered = self._is_ended = False
         self._is_clean = True
-        if self._is_reused:
-            self._parser = AnswerParser()
+        self._parser = None
         self._outlet.write(call.request)
 
     def fail(self, reason: Reason) -> None:
@@ -215,8 +214,8 @@ class UpstreamConnection(asyncio.Protocol):
                 if len(data) >= self._pool.answer_head_bytes:
                     self.fail(Reason.UPSTREAM_UNREACHABLE)
                 return None
-            head = self._parser.read_head(data[:end], is_answer_to_head=call.is_head)
-            if isinstance(head, FramingFault):
+            head = self._read_head(data[:end], call.is_head)
+            if head is None:
                 self.fail(Reason.UPSTREAM_UNREACHABLE)
                 return None
             data = data[end:]
@@ -226,6 +225,20 @@ class UpstreamConnection(asyncio.Protocol):
         self._answer = head
         self._remaining = head.content_length or 0
         return data
+
+    def _read_head(self, raw: bytes, is_answer_to_head: bool) -> AnswerHead | None:
+        known = self._pool.known_heads
+        head = None if is_answer_to_head else known.find(raw)
+        if head is not None:
+            return head
+        if self._parser is None:
+            self._parser = AnswerParser()
+        read = self._parser.read_head(raw, is_answer_to_head=is_answer_to_head)
+        if isinstance(read, FramingFault):
+            return None
+        if not is_answer_to_head:
+            known.learn(raw, read)
+        return read
 
     def _take(self, data: bytes) -> bytes | None:
         """The part of `data` that is body. Sets `_is_ended`, and `_is_clean` to False when something follows the end.
@@ -245,11 +258,13 @@ class UpstreamConnection(asyncio.Protocol):
             return b""
         if ending is BY_CLOSE:
             return data
-        if data and not self._parser.feed_body(data):
+        parser = self._parser
+        assert parser is not None
+        if data and not parser.feed_body(data):
             self.fail(Reason.UPSTREAM_UNREACHABLE)
             return None
-        self._is_ended, self._is_clean = self._parser.is_complete, not self._parser.is_beyond_end
-        return self._parser.take_body()
+        self._is_ended, self._is_clean = parser.is_complete, not parser.is_beyond_end
+        return parser.take_body()
 
     def _finish(self, call: UpstreamCall) -> None:
         """The answer is whole. Kept only if both sides are at the start of a message beyond doubt."""

@@ -7,6 +7,7 @@ wait. What goes over a connection is `upstream_connection`'s work. Source: desig
 import asyncio
 from collections import deque
 
+from mandat.enforcement.gateway.answer_framing import KnownHeads
 from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.upstream_connection import UpstreamCall, UpstreamConnection
 from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
@@ -35,6 +36,7 @@ class UpstreamPool:
         self._dials: set[asyncio.Task[None]] = set()
         self.time = time
         self.batch = batch
+        self.known_heads = KnownHeads()
         self.answer_head_bytes = limits.answer_head_bytes
         self.host = _host_field(self._address)
 
