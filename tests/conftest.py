@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,13 +34,15 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PostgresServer]":
+def postgres() -> "Iterator[PostgresServer]":
     """A PostgreSQL server, started once per run and worker."""
     from support.postgres import PostgresServer
 
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.close()
+    # Not below pytest's own folder: pytest closes that to others, and the server does not run as root.
+    with tempfile.TemporaryDirectory(prefix="mandat-postgres-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder))
+        yield server
+        server.close()
 
 
 @pytest.fixture(scope="session")

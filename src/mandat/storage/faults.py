@@ -71,6 +71,23 @@ class RestoreUnfinished(StorageFault):
         super().__init__(f"A restore into {folder} was cut off; run the same `mandat restore FILE` again, it goes on.")
 
 
+class InstallationMoved(StorageFault):
+    """The files were moved to another database, and are kept only as a copy of that moment."""
+
+    def __init__(self, folder: Path, to: str) -> None:
+        super().__init__(
+            f"The installation in {folder} was moved to {to}; set `storage` to that. "
+            "The files are as they were at that moment."
+        )
+
+
+class MoveUnfinished(StorageFault):
+    """A move was cut off: the new database has everything, or nothing."""
+
+    def __init__(self, folder: Path, to: str) -> None:
+        super().__init__(f"A move of {folder} to {to} was cut off; run the same `mandat migrate` again, it goes on.")
+
+
 class KeysMissing(StorageFault):
     """A key file is missing though databases exist that only its keys can verify and unseal."""
 

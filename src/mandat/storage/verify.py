@@ -37,32 +37,48 @@ class Finding:
     what: str
 
 
-def verify(folder: Path, keys: AuthorityKeys) -> list[Finding]:
+def verify(folder: Path, keys: AuthorityKeys, *, unfinished_move_to: str | None = None) -> list[Finding]:
     """Everything wrong with the databases in `folder`; nothing when they are as the authority wrote them.
+
+    Args:
+        folder: the data folder.
+        keys: the keys of the installation.
+        unfinished_move_to: see `storage.engine.moved`.
 
     Raises:
         StorageFault: the databases are missing or of another version.
     """
-    check_migrated(folder)
-    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(*keys.public_keys), Unsealer(keys.sealing_keys)
+    check_migrated(folder, unfinished_move_to=unfinished_move_to)
     findings = [finding for file in FILES for finding in _integrity(file, folder)]
     try:
         with _reading(REQUESTS, folder) as connection:
-            findings += _strays(connection)
-            findings += _guarded(connection, tables.users, users.row_guard(mac))
-            findings += _guarded(connection, tables.sessions, sessions.row_guard(mac))
-            findings += _guarded(connection, tables.permission_requests, requests.row_guard(mac))
+            findings += verify_requests(connection, keys)
         with _reading(GRANTS, folder) as connection:
-            findings += _guarded(connection, tables.applications, application_rows.row_guard(mac))
-            findings += _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
-            findings += _signatures(connection, verifier, unsealer)
-            findings += _history(connection)
-            findings += _seals(connection, keys)
-            findings += _versions(connection)
-            findings += _stray_secrets(connection)
+            findings += verify_grants(connection, keys)
     except SQLAlchemyError as fault:
         findings.append(Finding(str(folder), f"cannot be read to its end: {fault.__cause__ or fault}"))
     return findings
+
+
+def verify_requests(connection: Connection, keys: AuthorityKeys) -> Iterator[Finding]:
+    """Everything wrong with accounts, sessions and requests that wait, in whatever database `connection` reads."""
+    mac = RowMac(keys.mac_key)
+    yield from _strays(connection)
+    yield from _guarded(connection, tables.users, users.row_guard(mac))
+    yield from _guarded(connection, tables.sessions, sessions.row_guard(mac))
+    yield from _guarded(connection, tables.permission_requests, requests.row_guard(mac))
+
+
+def verify_grants(connection: Connection, keys: AuthorityKeys) -> Iterator[Finding]:
+    """Everything wrong with applications, credentials and history, in whatever database `connection` reads."""
+    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(*keys.public_keys), Unsealer(keys.sealing_keys)
+    yield from _guarded(connection, tables.applications, application_rows.row_guard(mac))
+    yield from _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
+    yield from _signatures(connection, verifier, unsealer)
+    yield from _history(connection)
+    yield from _seals(connection, keys)
+    yield from _versions(connection)
+    yield from _stray_secrets(connection)
 
 
 @contextmanager

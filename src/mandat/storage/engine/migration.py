@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from mandat.storage.engine.files import FILES, DatabaseFile, connect_reader, connect_writer, prepare_folder
+from mandat.storage.engine.moved import refuse_moved
 from mandat.storage.faults import (
     DatabaseUnreadable,
     MigrationFailed,
@@ -37,9 +38,11 @@ def migrate(folder: Path) -> None:
         NewerDatabase: one was written by a newer version. None was changed.
         DatabaseUnreadable: a file is not a database.
         MigrationFailed: the change was not accepted (a lock, a full disk); that database is as it was.
+        InstallationMoved, MoveUnfinished: the files were moved to PostgreSQL, or nearly.
         RestoreUnfinished: a restore was cut off.
     """
     _refuse_unfinished(folder)
+    refuse_moved(folder)
     prepare_folder(folder)
     due = [file for file in FILES if _revision(file.within(folder)) != HEADS[file.name]]
     if not due:
@@ -54,16 +57,18 @@ def migrate(folder: Path) -> None:
             raise MigrationFailed(file.within(folder), str(words)) from fault
 
 
-def check_migrated(folder: Path) -> None:
-    """Does nothing when the databases have exactly the layout of this version.
+def check_migrated(folder: Path, *, unfinished_move_to: str | None = None) -> None:
+    """Does nothing when the databases have exactly the layout of this version. For the second argument see `moved`.
 
     Raises:
+        InstallationMoved, MoveUnfinished: the files were moved to PostgreSQL, or nearly.
         OlderDatabase: one is missing or lacks migrations.
         NewerDatabase: one was written by a newer version.
         DatabaseUnreadable: a file is not a database.
         RestoreUnfinished: a restore was cut off.
     """
     _refuse_unfinished(folder)
+    refuse_moved(folder, unfinished_move_to=unfinished_move_to)
     for file in FILES:
         database = file.within(folder)
         if not database.exists():

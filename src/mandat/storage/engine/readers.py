@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from mandat.authority.interfaces import StorageUnavailable
+from mandat.storage.engine.writer import first_line
 
 Answer = TypeVar("Answer")
 
@@ -62,4 +63,4 @@ class Readers:
             return self.attempt(query)
         except self._faults as fault:
             words = fault.orig if isinstance(fault, DBAPIError) else fault
-            raise StorageUnavailable(f"{self._name}: {words}") from fault
+            raise StorageUnavailable(f"{self._name}: {first_line(words)}") from fault

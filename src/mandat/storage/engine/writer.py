@@ -208,11 +208,16 @@ def _cause(fault: BaseException) -> BaseException:
 
 def _unavailable(name: str | None, fault: BaseException) -> StorageUnavailable:
     fault = _cause(fault)
-    # The driver's own words only: SQLAlchemy's text would carry the statement's parameters into logs.
-    words = fault.orig if isinstance(fault, DBAPIError) else fault
-    failure = StorageUnavailable(f"{name}: {words}" if name else str(words))
+    # The driver's own words only, and of them the first line: the rest would carry values of rows into logs.
+    words = first_line(fault.orig if isinstance(fault, DBAPIError) else fault)
+    failure = StorageUnavailable(f"{name}: {words}" if name else words)
     failure.__cause__ = fault
     return failure
+
+
+def first_line(fault: object) -> str:
+    """What a driver says first."""
+    return str(fault).partition("\n")[0]
 
 
 def _deliver(outcomes: Sequence[_Outcome]) -> None:

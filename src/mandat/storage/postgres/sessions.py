@@ -4,6 +4,7 @@ Written for one promise: an answer or SourceUnavailable within the deadline, wha
 """
 
 import asyncio
+import contextlib
 from typing import Any
 
 import psycopg
@@ -67,25 +68,33 @@ class ReadSessions:
 
     async def _rows(self, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
         async with self._free:
-            session = await self._session()
-            try:
-                cursor = await session.execute(query.encode(), parameters, prepare=True)
-                rows = await cursor.fetchall()
-            except BaseException:
-                self.losses += 1
-                _hang_up(session)
-                raise
-            self._idle.append(session)
-            return rows
+            session = self._idle_session()
+            if session is not None:
+                with contextlib.suppress(psycopg.OperationalError):
+                    return await self._run(session, query, parameters)
+                # The server had ended that session, or does so just now. A read can be made again on another one.
+            session = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+            return await self._run(session, query, parameters)
 
-    async def _session(self) -> Session:
+    async def _run(self, session: Session, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        try:
+            cursor = await session.execute(query.encode(), parameters, prepare=True)
+            rows = await cursor.fetchall()
+        except BaseException:
+            self.losses += 1
+            _hang_up(session)
+            raise
+        self._idle.append(session)
+        return rows
+
+    def _idle_session(self) -> Session | None:
         while self._idle:
             session = self._idle.pop()
             if not is_hung_up(session):
                 return session
             self.losses += 1
             _hang_up(session)
-        return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        return None
 
 
 def read_settings(deadline_seconds: float) -> dict[str, str]:
