@@ -1,17 +1,22 @@
 """One running sandbox for each module, with zones to use up."""
 
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
 from doubles.nature import SetClock
+from mandat.sandbox.fault_switch import clear_faults, order_fault
 from mandat.sandbox.seeds import seed
 from mandat.sandbox.store.accounts import AccountProfile
+from mandat.sandbox.store.faults import Fault
 from support.sandbox import ALICE, BRUNO, RunningSandbox
+from support.sandbox_process import SandboxProcess, published_keys, real_time_gateway, start_sandbox
 
 ZONES = 120
 
@@ -67,3 +72,25 @@ class OwnZone:
 def zone(sandbox: RunningSandbox, _numbers: Iterator[int]) -> OwnZone:
     """A fresh zone, with two NS records as seeded."""
     return OwnZone(sandbox, f"zone{next(_numbers)}.example")
+
+
+@pytest.fixture
+def ordered(sandbox: RunningSandbox) -> Iterator[Callable[[Fault], int]]:
+    """Orders faults in the running sandbox; afterwards none is left."""
+    yield lambda fault: order_fault(sandbox.folder, fault)
+    clear_faults(sandbox.folder)
+
+
+@pytest.fixture
+def sandbox_process() -> Iterator[Callable[..., SandboxProcess]]:
+    """Starts sandboxes in processes of their own, on a folder and perhaps a port and a search path; ends them."""
+    gateway, started = real_time_gateway(), []
+    with published_keys(gateway) as jwks_url:
+
+        def start(folder: Path, port: int | None = None, *, path: str | None = None) -> SandboxProcess:
+            started.append(start_sandbox(folder, jwks_url, gateway=gateway, port=port, path=path))
+            return started[-1]
+
+        yield start
+        for process in started:
+            process.end(signal.SIGKILL)

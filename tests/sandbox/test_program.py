@@ -2,12 +2,8 @@
 
 import json
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import dns.message
@@ -15,104 +11,27 @@ import dns.query
 import httpx2
 import pytest
 
-from doubles.assertions import AUDIENCE, ISSUER, AssertingGateway
 from mandat.sandbox.problems import SandboxStartError
 from mandat.sandbox.seeds import seed
 from mandat.sandbox.store.database import open_database
 from support.ports import free_ports
 from support.sandbox import ALICE, HOST, RunningSandbox
+from support.sandbox_process import SandboxProcess, real_time_gateway
 from support.waiting import wait_for
 
-MAIN = """
-import sys
-from pathlib import Path
-from mandat.sandbox.program import SandboxSettings, SandboxStartError, run
-folder, port, jwks_url, issuer, audience = sys.argv[1:]
-try:
-    run(
-        SandboxSettings(
-            folder=Path(folder), port=int(port), dns_port=int(port) + 1,
-            issuer=issuer, audience=audience, jwks_url=jwks_url,
-        ),
-        on_ready=lambda: print("ready", flush=True),
-    )
-except SandboxStartError as problem:
-    sys.exit(str(problem))
-"""
-
-
-class SandboxProcess:
-    """`mandat.sandbox.program.run` in a process of its own."""
-
-    def __init__(self, folder: Path, port: int, jwks_url: str) -> None:
-        self.port = port
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", MAIN, str(folder), str(port), jwks_url, ISSUER, AUDIENCE],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def wait_until_ready(self) -> None:
-        assert self.process.stdout.readline() == "ready\n", self.process.communicate()[1]
-
-    def end(self, number: int) -> tuple[int, str]:
-        """Sends the signal; exit code and standard error."""
-        self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=20)
-        return self.process.returncode, errors
-
 
 @pytest.fixture
-def gateway() -> AssertingGateway:
-    return AssertingGateway(time.time)
-
-
-@pytest.fixture
-def jwks_url(gateway: AssertingGateway) -> Iterator[str]:
-    """Where the gateway's keys are really fetched from, over HTTP."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(gateway.key_set()).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer((HOST, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{HOST}:{server.server_port}/.well-known/mandat/jwks.json"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def started(tmp_path: Path, jwks_url: str) -> Iterator[SandboxProcess]:
+def started(tmp_path: Path, sandbox_process: Callable[..., SandboxProcess]) -> SandboxProcess:
     seed(tmp_path, accounts=[ALICE], zones={"example.org": ALICE})
-    process = SandboxProcess(tmp_path, free_ports(2), jwks_url)
-    process.wait_until_ready()
-    yield process
-    if process.process.poll() is None:
-        process.end(signal.SIGKILL)
+    return sandbox_process(tmp_path)
 
 
-def call(process: SandboxProcess, gateway: AssertingGateway, method: str, path: str, **options: object):
-    headers = {"X-Mandat-Assertion": gateway.assertion(ALICE)}
-    return httpx2.request(method, f"http://{HOST}:{process.port}/1.0{path}", headers=headers, **options)
-
-
-def test_keys_are_fetched_from_the_gateway_and_calls_answered(started, gateway):
-    assert call(started, gateway, "GET", "/me").json()["nichandle"] == ALICE
+def test_keys_are_fetched_from_the_gateway_and_calls_answered(started):
+    assert started.call("GET", "/me", account=ALICE).json()["nichandle"] == ALICE
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_cleanly(started, gateway, number):
+def test_a_signal_stops_it_cleanly(started, number):
     with httpx2.Client() as idle:  # a kept connection, as the gateway holds one
         idle.get(f"http://{HOST}:{started.port}/1.0/")
         code, errors = started.end(number)
@@ -122,16 +41,15 @@ def test_a_signal_stops_it_cleanly(started, gateway, number):
     assert [event["event"] for event in events] == ["serving", "stopped"]
 
 
-def test_what_was_answered_survives_a_kill(started, gateway, tmp_path, jwks_url):
+def test_what_was_answered_survives_a_kill(started, tmp_path, sandbox_process):
     body = {"fieldType": "A", "subDomain": "www", "target": "192.0.2.1"}
-    made = call(started, gateway, "POST", "/domain/zone/example.org/record", json=body).json()
-    call(started, gateway, "POST", "/domain/zone/example.org/refresh")
+    made = started.call("POST", "/domain/zone/example.org/record", account=ALICE, body=body).json()
+    started.call("POST", "/domain/zone/example.org/refresh", account=ALICE)
     started.end(signal.SIGKILL)
 
-    again = SandboxProcess(tmp_path, started.port, jwks_url)
-    again.wait_until_ready()
+    again = sandbox_process(tmp_path, started.port)
     try:
-        found = call(again, gateway, "GET", f"/domain/zone/example.org/record/{made['id']}").json()
+        found = again.call("GET", f"/domain/zone/example.org/record/{made['id']}", account=ALICE).json()
         served = dns.query.udp(dns.message.make_query("www.example.org", "A"), HOST, port=again.port + 1, timeout=20)
     finally:
         again.end(signal.SIGTERM)
@@ -141,7 +59,7 @@ def test_what_was_answered_survives_a_kill(started, gateway, tmp_path, jwks_url)
 
 
 def assert_refuses_to_start(folder: Path, port: int, *words: str, jwks_url: str = "http://127.0.0.1:9/") -> None:
-    process = SandboxProcess(folder, port, jwks_url)
+    process = SandboxProcess(folder, port, jwks_url, gateway=real_time_gateway())
     _, errors = process.process.communicate(timeout=20)
 
     assert process.process.returncode == 1
@@ -151,7 +69,7 @@ def assert_refuses_to_start(folder: Path, port: int, *words: str, jwks_url: str 
 
 
 def test_a_second_sandbox_on_the_same_data_does_not_start(started, tmp_path):
-    assert_refuses_to_start(tmp_path, free_ports(2), "Another sandbox", str(tmp_path))
+    assert_refuses_to_start(tmp_path, free_ports(3), "Another sandbox", str(tmp_path))
 
 
 @pytest.mark.parametrize("taken", [0, 1])
@@ -171,17 +89,17 @@ def test_data_of_a_newer_version_is_left_alone(tmp_path):
     connection.execute("PRAGMA user_version=99")
     connection.close()
 
-    assert_refuses_to_start(tmp_path, free_ports(2), "newer version", "99")
+    assert_refuses_to_start(tmp_path, free_ports(3), "newer version", "99")
 
 
 def test_a_folder_that_is_none_is_said(tmp_path):
     (tmp_path / "file").write_text("")
 
-    assert_refuses_to_start(tmp_path / "file", free_ports(2), "data folder", "file")
+    assert_refuses_to_start(tmp_path / "file", free_ports(3), "data folder", "file")
 
 
 def test_an_address_of_keys_that_is_none_is_said(tmp_path):
-    assert_refuses_to_start(tmp_path, free_ports(2), "jwks.json", jwks_url="file:///etc/passwd")
+    assert_refuses_to_start(tmp_path, free_ports(3), "jwks.json", jwks_url="file:///etc/passwd")
 
 
 def test_seeding_again_changes_nothing(tmp_path):

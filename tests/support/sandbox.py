@@ -23,11 +23,11 @@ ALICE, BRUNO = "aa111-mandat", "bb222-mandat"
 class RunningSandbox:
     """Starts in the constructor; `stop` ends it. `clock` is set by tests; `gateway` signs assertions."""
 
-    def __init__(self, folder: Path, clock: SetClock) -> None:
+    def __init__(self, folder: Path, clock: SetClock, *, port: int | None = None) -> None:
         self.folder = folder
         self.clock = clock
         self.gateway = AssertingGateway(clock)
-        self.port = free_ports(3)
+        self.port = port or free_ports(3)
         self.origin = f"http://{HOST}:{self.port}"
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -64,8 +64,10 @@ class RunningSandbox:
             self._ready.set()
 
     def stop(self) -> None:
-        """Ends it as SIGTERM would, and waits."""
+        """Ends it as SIGTERM would, and waits. Once more does nothing."""
         self.http.close()
+        if not self._thread.is_alive():
+            return
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(20)
         assert not self._thread.is_alive(), "the sandbox did not stop"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import dns.exception
 import dns.name
 import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.zone
 from dns.rdtypes.ANY.SOA import SOA
@@ -42,6 +43,18 @@ class ZoneFile:
     records: tuple[ZoneRecord, ...]
 
 
+class _ZoneOfAnyNames(dns.zone.Zone):
+    """Takes names outside the zone too: about those dnspython says nothing and leaves them out, we refuse them."""
+
+    def __init__(self, origin: dns.name.Name, rdclass: dns.rdataclass.RdataClass, *, relativize: bool) -> None:
+        super().__init__(dns.name.root, rdclass, relativize=relativize)
+        self._start_of_authority = origin
+
+    def origin_information(self) -> tuple[dns.name.Name, bool, dns.name.Name]:
+        """Everything below the root is within; the start of authority stands at the zone."""
+        return dns.name.root, False, self._start_of_authority
+
+
 def parse_zone_file(text: str, zone_name: str) -> ZoneFile:
     """The start of authority and the records that `text` describes for the zone.
 
@@ -51,12 +64,16 @@ def parse_zone_file(text: str, zone_name: str) -> ZoneFile:
     if len(text) > MAX_FILE_CHARACTERS:
         raise ZoneFileFault(f"is longer than {MAX_FILE_CHARACTERS} characters")
     origin = dns.name.from_text(zone_name)
-    # Read as a file of the root: of a name outside its zone the reader would say nothing and leave it out. A record
-    # without a time to live gets 0, which is the zone's default here.
+    # A record without a time to live gets 0, which is the zone's default here.
     head = f"$ORIGIN {zone_name}.\n$TTL 0\n"
     try:
         zone = dns.zone.from_text(
-            head + text, origin=dns.name.root, relativize=False, check_origin=False, allow_directives=_DIRECTIVES
+            head + text,
+            origin=origin,
+            relativize=False,
+            check_origin=False,
+            zone_factory=_ZoneOfAnyNames,
+            allow_directives=_DIRECTIVES,
         )
     except (dns.exception.DNSException, ValueError, OverflowError, RecursionError) as fault:
         raise ZoneFileFault(_explain(fault, head.count("\n"))) from None

@@ -20,6 +20,7 @@ USER_ID = 1000
 MEMORY_BYTES = 160 * 1024 * 1024  # of address space; the server takes about 30 MB of it and 14 MB of memory
 MAX_PROCESSES = 64  # threads count: one for each connection, of which the relay passes 32 at a time
 MAX_OPEN_FILES = 128
+# MALLOC_ARENA_MAX in the command: without it glibc reserves 64 MB of address space for each of the first threads.
 SITE = "/site"
 _SCRIPT = "/server.py"
 _NOTHING_TO_DO = Path(__file__).with_name("__init__.py")  # a program that only says what it is for
@@ -49,7 +50,7 @@ class Jail:
             "--unshare-cgroup-try",
             "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", host_name_of(host_name),
             "--cap-drop", "ALL",
-            "--clearenv",
+            "--clearenv", "--setenv", "MALLOC_ARENA_MAX", "1",
             "--new-session",
             "--die-with-parent",
             "--as-pid-1",
@@ -62,10 +63,14 @@ class Jail:
 
 
 class Isolation:
-    """Finds out whether instances can be isolated here. Asked again until they can: installing helps at once."""
+    """Finds out whether instances can be isolated here. Asked again until they can: installing helps at once.
 
-    def __init__(self, *, hidden: Path) -> None:
+    `search_path` is where programs are looked for; the environment's when None.
+    """
+
+    def __init__(self, *, hidden: Path, search_path: str | None = None) -> None:
         self._hidden = hidden
+        self._search_path = search_path
         self._jail: Jail | None = None
 
     def jail(self) -> Jail | str:
@@ -78,7 +83,7 @@ class Isolation:
         return self._jail
 
     def _probe(self) -> Jail | str:
-        bubblewrap, prlimit = shutil.which("bwrap"), shutil.which("prlimit")
+        bubblewrap, prlimit = (shutil.which(name, path=self._search_path) for name in ("bwrap", "prlimit"))
         if bubblewrap is None:
             return f"Instances need bubblewrap, which is not installed on the sandbox's machine: {INSTALL}"
         if prlimit is None:
