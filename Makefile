@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup setup-test demo test check bench lock clean
+.PHONY: help setup setup-test demo test torture check bench lock clean
 
 help:
 	@echo "make demo [ARGS=\"--port 9000\"]  run everything on this machine"
 	@echo "make test                       all tests, as CI runs them"
+	@echo "make torture                    the faults of the reliability bar in full: hours"
 	@echo "make check                      the inner loop: style, types, rings, fast tests"
 	@echo "make bench                      measure, side by side with peers"
 
@@ -55,6 +56,9 @@ test: $(VENV)/.fronts
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+torture: setup-test
+	MANDAT_TORTURE=full $(BIN)/pytest -q -s tests/torture $(ARGS)
 
 bench: setup-test
 	@$(BIN)/python -m bench $(ARGS)
