@@ -18,6 +18,8 @@ from support.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 PROCESSES = ("authority", "gateway-0", "gateway-1")
+RELOAD_SECONDS = 60
+"""A reload starts an authority, which takes its time on a busy machine."""
 
 
 def refusal_of(config: Path) -> str:
@@ -96,10 +98,16 @@ def test_a_reload_takes_the_new_configuration_and_a_broken_one_is_refused(tmp_pa
         text = config.read_text()
         config.write_text(text + 'name = "Renamed"\n')
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "Renamed" in httpx2.get(f"{running.origin}/").text, what="the new name")
+        wait_for(
+            lambda: "Renamed" in httpx2.get(f"{running.origin}/").text, what="the new name", seconds=RELOAD_SECONDS
+        )
         config.write_text(text + "nonsense = 1\n")
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
+        wait_for(
+            lambda: any("reload refused" in event["event"] for event in running.events()),
+            what="the refusal",
+            seconds=RELOAD_SECONDS,
+        )
         assert "Renamed" in httpx2.get(f"{running.origin}/").text
 
 
@@ -107,9 +115,13 @@ def test_reloads_asked_for_at_once_come_one_after_the_other_and_leave_one_genera
     port = free_ports(1)
     with serving(configuration(tmp_path, port), port) as running:
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: len(running.pids("authority")) == 2, what="the reload to be under way")
+        wait_for(lambda: len(running.pids("authority")) == 2, what="the reload to be under way", seconds=RELOAD_SECONDS)
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: [e["event"] for e in running.events()].count("reloaded") == 2, what="both reloads")
+        wait_for(
+            lambda: [e["event"] for e in running.events()].count("reloaded") == 2,
+            what="both reloads",
+            seconds=RELOAD_SECONDS,
+        )
         alive = {name: [pid for pid in running.pids(name) if Path(f"/proc/{pid}").exists()] for name in PROCESSES}
         assert alive == {name: running.pids(name)[-1:] for name in PROCESSES}
         assert running.answers()
@@ -122,7 +134,11 @@ def test_a_reload_that_fails_half_way_leaves_nothing_of_itself(tmp_path: Path) -
         before = {name: running.pids(name) for name in PROCESSES}
         config.write_text(config.read_text() + '[log]\naccess = "data"\n')
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: any("reload refused" in event["event"] for event in running.events()), what="the refusal")
+        wait_for(
+            lambda: any("reload refused" in event["event"] for event in running.events()),
+            what="the refusal",
+            seconds=RELOAD_SECONDS,
+        )
         refusal = next(event for event in running.events() if "reload refused" in event["event"])
         assert "data cannot be written (Is a directory); set log.access" in refusal["problem"]
         started = {name: running.pids(name) for name in PROCESSES}

@@ -132,7 +132,7 @@ def test_a_reload_takes_other_files_and_a_broken_one_is_refused(secure: Secure, 
     assert secure.shown_name() == "first"
     config.write_text(text.replace('"tls/', '"elsewhere/'))
     secure.running.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: secure.shown_name() == "third", what="the other certificate")
+    wait_for(lambda: secure.shown_name() == "third", what="the other certificate", seconds=60)
 
 
 def test_no_new_connection_is_lost_on_reloads(secure: Secure) -> None:
@@ -160,6 +160,7 @@ def test_no_new_connection_is_lost_on_reloads(secure: Secure) -> None:
         wait_for(
             lambda number=number: sum(event["event"] == "reloaded" for event in secure.running.events()) == number,
             what="the reload",
+            seconds=60,
         )
     time.sleep(0.2)
     stop.set()
