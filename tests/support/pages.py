@@ -200,7 +200,7 @@ class _FormReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
-        if tag == "form":
+        if tag == "form" and given.get("method") != "dialog":  # one that is never sent
             assert given.get("method") == "post"
             self._open = SeenForm(given["action"])
             self.forms.append(self._open)

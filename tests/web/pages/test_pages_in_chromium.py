@@ -51,6 +51,30 @@ async def test_the_whole_journey_works_without_scripts(debian_program: Chromium)
         assert complaints == []
 
 
+async def test_keys_for_a_script_are_made_without_scripts(debian_program: Chromium) -> None:
+    async with served_pages() as world:
+        await world.person()
+        async with open_browser(debian_program("chromium"), with_scripts=False) as browser:
+            page = await browser.new_page()
+            await page.goto(f"{world.origin}/createToken/?GET=/me&applicationName=My+script")
+            await log_in(page)
+            await page.click("button[value=add]")
+            assert await page.evaluate("document.activeElement.name") == "path_2"
+            await page.keyboard.type("/domain/zone")
+            await page.fill("[name=description]", "Renews things")
+            # Enter goes on to the review; it must not press the button that adds a row.
+            await page.press("[name=name]", "Enter")
+            await page.get_by_text("Make these keys?").first.wait_for()
+            await page.click("button[value=change]")
+            assert await page.input_value("[name=path_2]") == "/domain/zone"
+            await page.press("[name=name]", "Enter")
+            await page.click("button[value=create]")
+            await page.get_by_text("Copy the keys now").wait_for()
+            assert not await page.locator("#use-in-console").is_visible()
+            [credential] = world.stores.credentials.rows.values()
+            assert [str(rule) for rule in credential.rules] == ["GET /me", "GET /domain/zone"]
+
+
 async def test_where_the_browser_stops_the_redirect_the_page_offers_the_way_on(debian_program: Chromium) -> None:
     """Chromium judges every hop after a form by `form-action`, so a third origin is not reached (ADR 0004)."""
     async with served_pages() as world, served_shop() as third, served_shop(forward_to=third) as shop:
@@ -143,6 +167,19 @@ async def walk_as_developer(page: Page, world: World) -> AsyncIterator[str]:
     yield "application-created"
     await page.reload()
     yield "application-shown"
+    await page.goto(f"{world.origin}/createToken/?GET=/me&DELETE=/domain/zone/*&PUT=*&POST=nothing&duration=300")
+    yield "create-token-wrong"
+    await page.fill("[name=path_4]", "")
+    await page.click("button[value=add]")
+    yield "create-token"
+    await page.fill("[name=name]", "My script")
+    await page.fill("[name=description]", "Renews things")
+    await page.press("[name=name]", "Enter")
+    yield "review-token"
+    await page.click("button[value=create]")
+    yield "token-created"
+    await page.reload()
+    yield "token-shown"
     await world.authority.applications.suspend(mine.owner, mine.id, actor="user:alice", address="")
     await page.goto(f"{world.origin}/developer/applications")
     yield "my-applications"

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from mandat.look.environment import TEMPLATES as LOOK
+from mandat.web.pages.frame.site import CONSOLE_TEMPLATES as CONSOLE
 from mandat.web.pages.frame.site import TEMPLATES as PAGES
 
-FILES = sorted([*LOOK.glob("*.html"), *PAGES.glob("*.html")])
+FILES = sorted([*LOOK.glob("*.html"), *PAGES.glob("*.html"), *CONSOLE.glob("*.html")])
 _NOT_TEXT = re.compile(
     "|".join(
         [
@@ -29,7 +30,7 @@ _NOT_TEXT = re.compile(
 
 
 def test_the_templates_are_found() -> None:
-    assert {"base.html", "consent.html"} <= {file.name for file in FILES}
+    assert {"base.html", "consent.html", "console.html"} <= {file.name for file in FILES}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

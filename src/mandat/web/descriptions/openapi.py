@@ -43,10 +43,14 @@ _ERROR: Schema = {
         "errorCode": {"type": "string", "example": "NOT_GRANTED_CALL"},
         "httpCode": {"type": "string", "example": "403 Forbidden"},
         "queryId": {"type": "string"},
-        "details": {"type": "object", "additionalProperties": {"type": "string"}},
+        "details": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "example": {"missingRule": "GET /me", "refusedBy": "credential"},
+        },
     },
 }
-_NULL: Schema = {"type": "object", "nullable": True, "enum": [None]}
+_NULL: Schema = {"type": "string", "nullable": True, "enum": [None]}
 
 
 @dataclass(frozen=True, slots=True)

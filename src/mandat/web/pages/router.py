@@ -5,12 +5,14 @@ from litestar.di import Provide
 from litestar.types import ControllerRouterHandler
 
 from mandat.authority.service import Authority
+from mandat.web.console import pages as console
 from mandat.web.pages import (
     account,
     application_secrets,
     connected,
     consent,
     create_application,
+    create_token,
     home,
     own_applications,
     sessions,
@@ -29,10 +31,12 @@ def controllers() -> list[ControllerRouterHandler]:
         *sessions.HANDLERS,
         *account.HANDLERS,
         *create_application.HANDLERS,
+        *create_token.HANDLERS,
         *consent.HANDLERS,
         *connected.HANDLERS,
         *own_applications.HANDLERS,
         *application_secrets.HANDLERS,
+        *console.HANDLERS,
     ]
 
 

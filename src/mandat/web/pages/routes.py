@@ -4,6 +4,7 @@ tests/web/pages/test_routes.py keeps this list and the handlers equal.
 """
 
 from mandat.look.static import STATIC_FILES
+from mandat.web.console.routes import CONSOLE_ROUTES
 
 _READ = [
     "/",
@@ -19,10 +20,16 @@ _READ = [
     "/createApp/",
     "/api/createApp",
     "/api/createApp/",
+    "/createToken",
+    "/createToken/",
+    "/createToken/index.cgi",
+    "/api/createToken",
+    "/api/createToken/",
     "/auth",
     "/auth/",
     "/favicon.ico",
     *STATIC_FILES,
+    *CONSOLE_ROUTES,
 ]
 _WRITE = [
     "/signup",
@@ -34,6 +41,7 @@ _WRITE = [
     "/developer/applications/change",
     "/developer/applications/secrets",
     "/createApp/",
+    "/createToken/",
     "/auth/",
 ]
 

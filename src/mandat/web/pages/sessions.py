@@ -17,12 +17,12 @@ from mandat.web.pages.frame.routing import read, write
 
 HOME = "/"
 _NEXT_PATHS = ("/account", "/account/applications", "/developer/applications", "/createApp/")
-_QUESTION = re.compile(r"/auth/\?request=[A-Za-z0-9_-]{22}")
+_NEXT_WITH_QUERY = re.compile(r"/auth/\?request=[A-Za-z0-9_-]{22}|/createToken/(?:\?[A-Za-z0-9/*&=%+._~-]{1,4000})?")
 
 
 def safe_next(wanted: str | None) -> str:
     """`wanted` when it is a page we return people to, else the start page."""
-    if wanted is not None and (wanted in _NEXT_PATHS or _QUESTION.fullmatch(wanted)):
+    if wanted is not None and (wanted in _NEXT_PATHS or _NEXT_WITH_QUERY.fullmatch(wanted)):
         return wanted
     return HOME
 

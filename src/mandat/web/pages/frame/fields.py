@@ -16,7 +16,9 @@ from mandat.web.pages.frame.refusal import PageRefusal
 MAX_FORM_BYTES = 64 * 1024
 """Many times the largest honest form: a login, a password of 1 kB, a description."""
 MAX_FIELDS = 32
-"""The largest form has eight."""
+"""The largest form but one has eight; createToken, with its rows, asks for more."""
+MAX_QUERY_PAIRS = 300
+"""The rights of a link to createToken, and a few words beside."""
 
 _ENCODED = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _KEPT_CONTROLS = "\t\n\r"
@@ -57,17 +59,31 @@ class Fields:
         return int(value)
 
 
-def parse_fields(encoded: bytes) -> Fields:
-    """Reads `name=value&name=value`.
+def parse_fields(encoded: bytes, *, max_fields: int = MAX_FIELDS) -> Fields:
+    """Reads `name=value&name=value`, each name once.
 
     Raises:
-        PageRefusal: 400, naming the field: too many fields, a name twice, a broken escape, bytes that are not UTF-8,
-            a control character other than tab and line ends.
+        PageRefusal: 400, naming the field: a name twice, and as `parse_pairs`.
     """
     values: dict[str, str] = {}
+    for name, value in parse_pairs(encoded, max_fields=max_fields):
+        if name in values:
+            raise PageRefusal(400, _('The field "%(name)s" is there twice.') % {"name": _shown(name)})
+        values[name] = value
+    return Fields(values)
+
+
+def parse_pairs(encoded: bytes, *, max_fields: int) -> list[tuple[str, str]]:
+    """Reads `name=value&name=value`, where names may repeat.
+
+    Raises:
+        PageRefusal: 400, naming the field: too many fields, a broken escape, bytes that are not UTF-8, a control
+            character other than tab and line ends.
+    """
     pairs = [pair for pair in encoded.split(b"&") if pair]
-    if len(pairs) > MAX_FIELDS:
+    if len(pairs) > max_fields:
         raise PageRefusal(400, _("There are more fields than any of our forms has."))
+    read = []
     for pair in pairs:
         raw_name, _equals, raw_value = pair.partition(b"=")
         name = _decoded(raw_name)
@@ -76,10 +92,8 @@ def parse_fields(encoded: bytes) -> Fields:
         value = _decoded(raw_value)
         if value is None:
             raise PageRefusal(400, _('The field "%(name)s" is not text in UTF-8.') % {"name": _shown(name)})
-        if name in values:
-            raise PageRefusal(400, _('The field "%(name)s" is there twice.') % {"name": _shown(name)})
-        values[name] = value
-    return Fields(values)
+        read.append((name, value))
+    return read
 
 
 def _decoded(raw: bytes) -> str | None:

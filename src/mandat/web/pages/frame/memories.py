@@ -7,12 +7,13 @@ is about to be shown, an address to go on to.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mandat.authority.fault import Fault
+from mandat.authority.personal_keys import IssuedKeys
 from mandat.authority.registration import IssuedApplication
-from mandat.authority.values import Application
+from mandat.authority.values import Application, Credential
 
 MAX_ENTRIES = 10_000
 """Bounds each memory to a few megabytes; the oldest entries give way."""
@@ -20,15 +21,20 @@ MAX_ENTRIES = 10_000
 
 @dataclass(slots=True)
 class Registered:
-    """What became of one registration form. `secret` is None once it was shown."""
+    """What became of one registration form. `secret` is None once it was shown.
+
+    `credential` and `consumer_key` are there when the form made these too; the key is None once it was shown.
+    """
 
     account: str
     application: Application
     secret: str | None
+    credential: Credential | None = None
+    consumer_key: str | None = None
 
 
 class OnceShown:
-    """Registrations by the number of the form that made them: sent twice it registers once; the secret shows once."""
+    """Registrations by the number of the form that made them: sent twice it registers once; secrets show once."""
 
     KEPT_SECONDS = 12 * 3600
     """As long as a session can live: until then the same form may be sent again."""
@@ -46,13 +52,16 @@ class OnceShown:
         self._forms[form] = (self._clock(), asyncio.get_running_loop().create_future())
         return None
 
-    def settle(self, form: str, outcome: IssuedApplication | Fault | None) -> None:
+    def settle(self, form: str, outcome: IssuedApplication | IssuedKeys | Fault | None) -> None:
         """Says what became of a claimed form; None: storage failed. Without an application the form may come again."""
         entry = self._forms.get(form)
         if entry is None:
             return
-        if isinstance(outcome, IssuedApplication):
-            entry[1].set_result(Registered(outcome.application.owner, outcome.application, outcome.secret))
+        if isinstance(outcome, IssuedApplication | IssuedKeys):
+            registered = Registered(outcome.application.owner, outcome.application, outcome.secret)
+            if isinstance(outcome, IssuedKeys):
+                registered.credential, registered.consumer_key = outcome.credential, outcome.consumer_key
+            entry[1].set_result(registered)
         else:
             del self._forms[form]
             entry[1].set_result(outcome)
@@ -66,8 +75,8 @@ class OnceShown:
         registered = entry[1].result()
         if not isinstance(registered, Registered) or registered.account != account:
             return None
-        shown = Registered(registered.account, registered.application, registered.secret)
-        registered.secret = None
+        shown = replace(registered)
+        registered.secret = registered.consumer_key = None
         return shown
 
     def _forget_old(self) -> None:

@@ -5,7 +5,7 @@ token is bound to the session. Source: design.md 7.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ from mandat.look.same_origin import is_same_origin
 from mandat.look.words import gettext as _
 from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
 from mandat.protocol.refusals import WORDINGS
-from mandat.web.pages.frame.fields import MAX_FORM_BYTES, Fields, parse_fields
+from mandat.web.pages.frame.fields import MAX_FIELDS, MAX_FORM_BYTES, MAX_QUERY_PAIRS, Fields, parse_fields, parse_pairs
 from mandat.web.pages.frame.refusal import PageElsewhere, PageRefusal
 from mandat.web.pages.frame.site import Site
 
@@ -68,8 +68,12 @@ class Page:
         """The query, read strictly. Raises PageRefusal (400)."""
         return parse_fields(self.request.scope["query_string"])
 
-    async def form(self) -> Fields:
-        """The body as a form, once it is certain that one of our own pages sent it.
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The query where names may repeat, in its order. Raises PageRefusal (400)."""
+        return parse_pairs(self.request.scope["query_string"], max_fields=MAX_QUERY_PAIRS)
+
+    async def form(self, *, max_fields: int = MAX_FIELDS) -> Fields:
+        """The body as a form of at most `max_fields`, once it is certain that one of our own pages sent it.
 
         Raises:
             PageRefusal: 403 for a foreign origin, 413 for a body over MAX_FORM_BYTES, 400 for another content type and
@@ -87,7 +91,7 @@ class Page:
             body += chunk
             if len(body) > MAX_FORM_BYTES:
                 raise PageRefusal(413, _("This form is too large."))
-        return parse_fields(body)
+        return parse_fields(body, max_fields=max_fields)
 
     # -- form tokens
 
@@ -124,18 +128,29 @@ class Page:
         cookies: Sequence[str] = (),
         form_action: Sequence[str] = (),
         retry_after_seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
         **context: object,
     ) -> ASGIResponse:
-        """A page. Every template also gets `page`, `visitor`, `brand`, `logout_token`."""
+        """A page. Every template also gets `page`, `visitor`, `brand`, `logout_token`.
+
+        Args:
+            template: its file.
+            status: of HTTP.
+            cookies: values of `Set-Cookie`.
+            form_action: see `page_headers`.
+            retry_after_seconds: becomes Retry-After.
+            headers: instead of those of `page_headers(form_action=...)`, for pages with scripts.
+            context: what the template needs.
+        """
         logout_token = self.token("logout") if self.visitor is not None else ""
         html = self.site.templates.get_template(template).render(
             brand=self.site.brand, page=self, visitor=self.visitor, logout_token=logout_token, **context
         )
-        headers = list(page_headers(form_action=form_action).items())
+        fields = list((headers or page_headers(form_action=form_action)).items())
         if retry_after_seconds is not None:
-            headers.append(("Retry-After", str(retry_after_seconds)))
-        headers += [("Set-Cookie", cookie) for cookie in [*cookies, *self._form_cookie()]]
-        return ASGIResponse(body=html, status_code=status, media_type="text/html", headers=headers)
+            fields.append(("Retry-After", str(retry_after_seconds)))
+        fields += [("Set-Cookie", cookie) for cookie in [*cookies, *self._form_cookie()]]
+        return ASGIResponse(body=html, status_code=status, media_type="text/html", headers=fields)
 
     def go(self, location: str, *, cookies: Sequence[str] = ()) -> ASGIResponse:
         """303 to one of our own paths, or to an address the authority allows to follow. Nothing may keep it."""

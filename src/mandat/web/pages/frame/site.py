@@ -11,10 +11,13 @@ from mandat.look.brand import Brand
 from mandat.look.environment import page_environment
 from mandat.look.form_token import FormTokens
 from mandat.look.words import gettext as _
+from mandat.web.console.files import console_path
+from mandat.web.console.sections import ConsoleSections
 from mandat.web.pages.frame.memories import Misses, OnceShown, Onward
 from mandat.web.settings import PageSettings
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
+CONSOLE_TEMPLATES = Path(__file__).parents[2] / "console" / "templates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Site:
     once_shown: OnceShown
     onward: Onward
     misses: Misses
+    console_sections: ConsoleSections
     boot: str
 
 
@@ -46,6 +50,7 @@ def build_site(authority: Authority, settings: PageSettings) -> Site:
         once_shown=OnceShown(authority.clock),
         onward=Onward(authority.clock),
         misses=Misses(authority.clock),
+        console_sections=ConsoleSections(authority.catalogue),
         boot=authority.entropy(8).hex(),
     )
 
@@ -53,4 +58,6 @@ def build_site(authority: Authority, settings: PageSettings) -> Site:
 @cache
 def _templates() -> jinja2.Environment:
     """Compiled once for each process, however many sites it has."""
-    return page_environment(TEMPLATES)
+    environment = page_environment(TEMPLATES, CONSOLE_TEMPLATES)
+    environment.globals["console_asset"] = console_path
+    return environment

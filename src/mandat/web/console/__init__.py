@@ -1,0 +1,1 @@
+"""The API console: a page on which developers try every call, signed in their own browser."""
