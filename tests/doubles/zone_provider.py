@@ -1,4 +1,5 @@
-"""A provider with DNS zones, in memory: delegations, signatures checked, idempotency keys honoured, faults on order.
+"""A provider with DNS zones and cloud projects, in memory: delegations, signatures checked, idempotency keys honoured,
+faults on order. `generation` is the one of its error bodies (wire.md 0.1).
 
 `transport()` gives it to an SDK client; `serve()` puts it behind a real HTTP server for programs in other processes.
 """
@@ -17,8 +18,12 @@ import httpx2
 
 AK, AS = "7kbG7Bk7S9Nt7ZSV", "EXEgWIz07P0HYwtQDs7cNIqCiQaWSuHF"
 ALICE, BRUNO = "aa1-test", "bb2-test"
+PROJECT = "0123456789abcdef0123456789abcdef"
 
 Body = dict[str, Any]
+
+_PHRASES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found"}
+_CLASSES = {400: "Client::BadRequest", 403: "Client::Forbidden", 404: "Client::NotFound"}
 
 
 @dataclass
@@ -54,13 +59,23 @@ class ZoneProvider:
     records: list[Body] = field(default_factory=list)
     logged_out: list[str] = field(default_factory=list)
     honours_keys: bool = True
+    generation: str = "code"  # "code": errorCode and httpCode; "class": class, no errorCode
+    published: list[Body] = field(default_factory=list)
+    instances: dict[str, Body] = field(default_factory=dict)
+    looks_until_active: int = 2
+    site_fault: str | None = None
+    visited: list[tuple[str, str, int]] = field(default_factory=list)
+    site_address: tuple[str, int] = ("127.80.0.2", 8080)
     fault: Callable[[str, str], tuple[int, Body] | None] = lambda method, path: None
     after: Callable[[str, str], None] = lambda method, path: None
 
     def __post_init__(self) -> None:
         self._answered: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._looks: dict[str, int] = {}
+        self._made = 0
         self.zones = {"example.org": ALICE, "second.example": BRUNO}
+        self.projects = {PROJECT: ALICE}
 
     # -- what the customer does at the provider
 
@@ -79,6 +94,11 @@ class ZoneProvider:
 
     def _delegation(self, validation_url: str) -> Delegation:
         return self.delegations[int(validation_url.rpartition("=")[2])]
+
+    def visit(self, host: str, address: str, port: int) -> str | None:
+        """Whether a site answers there: an instance's, once DNS was told of it."""
+        self.visited.append((host, address, port))
+        return self.site_fault if self.instances else "it cannot be reached"
 
     def writes(self) -> list[str]:
         """Permitted calls that are no GET."""
@@ -139,7 +159,7 @@ class ZoneProvider:
         if path == "/auth/time":
             return 200, int(self.clock())
         if headers.get("x-ovh-application") != AK:
-            return _refusal(403, "INVALID_KEY", "This application key is invalid")
+            return self._refusal(403, "INVALID_KEY", "This application key is invalid")
         if (method, path) == ("POST", "/auth/credential"):
             return self._ask(json.loads(body))
         return self._signed(method, target, path, headers, body)
@@ -158,16 +178,16 @@ class ZoneProvider:
         url = self.base.removesuffix("/1.0") + target
         parts = [AS, key, method, url, body.decode(), headers.get("x-ovh-timestamp", "")]
         if headers.get("x-ovh-signature") != "$1$" + hashlib.sha1("+".join(parts).encode()).hexdigest():
-            return _refusal(400, "INVALID_SIGNATURE", "Invalid signature")
+            return self._refusal(400, "INVALID_SIGNATURE", "Invalid signature")
         delegation = next((each for each in self.delegations if each.consumer_key == key), None)
         if delegation is None or delegation.state != "validated":
-            return _refusal(403, "INVALID_CREDENTIAL", "This credential is not valid")
+            return self._refusal(403, "INVALID_CREDENTIAL", "This credential is not valid")
         if path == "/auth/logout":
             delegation.state = "expired"
             self.logged_out.append(key)
             return 200, None
         if not any(rule == (method, path) or _star(rule, method, path) for rule in delegation.rules):
-            return _refusal(403, "NOT_GRANTED_CALL", "This call has not been granted")
+            return self._refusal(403, "NOT_GRANTED_CALL", "This call has not been granted")
         fault = self.fault(method, path)
         if fault is not None:
             return fault
@@ -189,22 +209,62 @@ class ZoneProvider:
     def _operate(self, method: str, path: str, document: Any, account: str) -> tuple[int, Any]:
         if (method, path) == ("GET", "/me"):
             return 200, {"nichandle": account, "firstname": "Test", "name": account[:2].upper()}
+        if path.startswith("/cloud/project/"):
+            return self._operate_cloud(method, path, document, account)
         zone = path.split("/")[3] if path.startswith("/domain/zone/") else ""
         if self.zones.get(zone) != account:
-            return _refusal(404, "NOT_FOUND", "This service does not exist")
+            return self._refusal(404, "NOT_FOUND", "This service does not exist")
         if (method, path) == ("POST", f"/domain/zone/{zone}/record"):
-            record = {"id": 2**40 + len(self.records), "zone": zone, **document}
+            record = {"id": 2**40 + self._made, "zone": zone, **document}
+            self._made += 1
             self.records.append(record)
             return 200, record
         if method == "DELETE":
-            return 200, None
+            return self._remove(self.records, int(path.rpartition("/")[2]))
+        if path.endswith("/refresh"):
+            self.published = list(self.records)
         return 200, {"name": zone} if method == "GET" else None
+
+    def _remove(self, things: list[Body], number: int) -> tuple[int, Any]:
+        found = next((thing for thing in things if thing["id"] == number), None)
+        if found is None:
+            return self._refusal(404, "NOT_FOUND", "The requested object does not exist")
+        things.remove(found)
+        return 200, None
+
+    def _operate_cloud(self, method: str, path: str, document: Any, account: str) -> tuple[int, Any]:
+        _, _, _, project, kind, *rest = path.split("/")
+        if self.projects.get(project) != account:
+            return self._refusal(404, "NOT_FOUND", "This service does not exist")
+        if kind == "flavor":
+            return 200, [{"id": "flavor-big", "name": "b2-7"}, {"id": "flavor-small", "name": "d2-2"}]
+        if kind == "image":
+            return 200, [{"id": "image-ubuntu", "name": "Ubuntu 24.04"}, {"id": "image-debian", "name": "Debian 12"}]
+        if method == "POST":
+            number = f"instance-{len(self._looks)}"
+            self._looks[number] = 0
+            self.instances[number] = {"id": number, **document, "status": "BUILD", "ipAddresses": []}
+            return 200, dict(self.instances[number])
+        instance = self.instances.get(rest[0])
+        if instance is None:
+            return self._refusal(404, "NOT_FOUND", "Instance does not exist")
+        if method == "DELETE":
+            del self.instances[rest[0]]
+            return 200, None
+        self._looks[rest[0]] += 1
+        if self._looks[rest[0]] > self.looks_until_active and instance["status"] == "BUILD":
+            address, port = self.site_address
+            six = {"ip": "2001:db8::1", "type": "public", "version": 6}
+            four = {"ip": address, "type": "public", "version": 4, "httpPort": port}
+            instance |= {"status": "ACTIVE", "ipAddresses": [six, four]}
+        return 200, instance
+
+    def _refusal(self, status: int, code: str, message: str) -> tuple[int, Body]:
+        if self.generation == "class":
+            return status, {"class": _CLASSES[status], "message": message}
+        return status, {"errorCode": code, "message": message, "httpCode": f"{status} {_PHRASES[status]}"}
 
 
 def _star(rule: tuple[str, str], method: str, path: str) -> bool:
     head, star, tail = rule[1].partition("*")
     return bool(star) and rule[0] == method and path.startswith(head) and path.endswith(tail)
-
-
-def _refusal(status: int, code: str, message: str) -> tuple[int, Body]:
-    return status, {"errorCode": code, "message": message, "httpCode": str(status)}

@@ -35,7 +35,9 @@ def settings(tmp_path: Path, provider: ZoneProvider) -> MarketplaceSettings:
 
 @pytest.fixture
 def marketplace(settings: MarketplaceSettings, provider: ZoneProvider, clock: SetClock) -> Iterator[Marketplace]:
-    opened = open_marketplace(settings, clock=clock, entropy=CountingEntropy(), transport=provider.transport())
+    opened = open_marketplace(
+        settings, clock=clock, entropy=CountingEntropy(), transport=provider.transport(), visit=provider.visit
+    )
     yield opened
     opened.close()
 

@@ -9,7 +9,9 @@ from sqlalchemy import select, update
 from doubles.zone_provider import AK, ALICE, AS, ZoneProvider
 from mandat.marketplace.installs.course import run_course
 from mandat.marketplace.installs.desk import SentOff
+from mandat.marketplace.installs.ledger import step_ids_of
 from mandat.marketplace.installs.provider import SdkProvider
+from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import StepRun, StepRunner
 from mandat.marketplace.people.membership import LoggedIn
 from mandat.marketplace.stacks.inputs import Checked, check_typed
@@ -46,7 +48,9 @@ class Shop:
         self.books = marketplace.site.books
         self.desk = marketplace.site.desk
         self.site.registrations.save(Registration(AK, AS, "http://provider.test"), at=0.0)
-        self.stack = self.books.shelf.list_offered()[0]
+        mail = self.books.shelf.find_offered("mail-dns")
+        assert mail is not None
+        self.stack = mail
 
     def log_in(self, login: str = "carol") -> OpenSession:
         """A new session of this login, which is made when it is new."""
@@ -72,6 +76,16 @@ class Shop:
         assert isinstance(sent, SentOff)
         return sent
 
+    def order_stack(self, session: OpenSession, stack_id: str, typed: dict[str, str]) -> SentOff:
+        """An order for any stack on offer."""
+        stack = self.books.shelf.find_offered(stack_id)
+        assert stack is not None
+        checked = check_typed(stack.inputs, typed)
+        assert isinstance(checked, Checked), checked
+        sent = self.desk.order(session, stack, checked.values)
+        assert isinstance(sent, SentOff)
+        return sent
+
     def ask_again(self, session: OpenSession, installation: Installation) -> SentOff:
         sent = self.desk.ask_again(session, installation)
         assert isinstance(sent, SentOff)
@@ -90,7 +104,7 @@ class Shop:
 
     def run(self, installation: Installation, journal: MemoryJournal | None = None) -> Installation:
         """Does what the engine does: one attempt to its end."""
-        step_ids = [record.step_id for record in self.books.installations.list_steps(installation.id)]
+        step_ids = step_ids_of(installation, self.books.installations.list_steps(installation.id))
         run_course(
             journal or MemoryJournal(),
             self.marketplace.runner,
@@ -125,7 +139,9 @@ class Shop:
             announcer=self.site.announcer,
             clock=self.site.clock,
             repeats_safely=repeats_safely,
+            visit=self.provider.visit,
         )
+        self.site.removals = Removals(self.books, self.desk, self.marketplace.runner, clock=self.site.clock)
 
     def register(self, application_key: str) -> None:
         """The marketplace now has this key."""
@@ -137,6 +153,23 @@ class Shop:
         with self.marketplace.database.writing() as connection:
             change = update(installations).where(installations.c.id == installation.id)
             connection.execute(change.values(rules=stored))
+
+    def remove(self, session: OpenSession, installation: Installation, account: str = ALICE) -> Installation:
+        """Asks for the deletion rights, gets them, and lets the engine work."""
+        return self.run(self.confirm_removal(session, self.ask_removal(session, installation), account))
+
+    def ask_removal(self, session: OpenSession, installation: Installation) -> SentOff:
+        """Asks for the deletion rights."""
+        self.site.removals.settle(installation)
+        sent = self.site.removals.ask(session, self.get(installation.id))
+        assert isinstance(sent, SentOff)
+        return sent
+
+    def confirm_removal(self, session: OpenSession, sent: SentOff, account: str = ALICE) -> Installation:
+        """The customer confirms the removal and comes back."""
+        return_url = self.provider.confirm(sent.validation_url, account)
+        self.desk.come_back(session, self.get(sent.installation_id), return_url, for_removal=True)
+        return self.get(sent.installation_id)
 
     def installed(self, session: OpenSession) -> Installation:
         """Order, confirm, run."""

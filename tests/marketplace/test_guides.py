@@ -15,7 +15,7 @@ MARKETPLACE, STACKS = (GUIDES / "marketplace.md").read_text(), (GUIDES / "stacks
 
 
 def test_the_table_of_states_is_the_one_in_the_code() -> None:
-    rows = re.findall(r"^\| ([a-z_]+) \| ([a-z]+) \| ([a-z_]+) \|$", MARKETPLACE, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z_]+) \| ([a-z_]+) \| ([a-z_]+) \|$", MARKETPLACE, re.MULTILINE)
     assert set(rows) - {("from", "event", "to")} == {(a.value, e.value, b.value) for (a, e), b in TRANSITIONS.items()}
 
 

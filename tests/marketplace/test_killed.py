@@ -1,6 +1,7 @@
 """The marketplace killed in the middle of an installation: started again, it finishes, and nothing is there twice."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -37,7 +38,7 @@ class Child:
             [sys.executable, "-m", "marketplace.child", self._options],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(tests)},
+            env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent / 'src'}"},
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
@@ -129,6 +130,35 @@ async def test_killed_after_any_write_it_goes_on_and_nothing_is_there_twice(
     assert [record["fieldType"] for record in provider.records] == ["MX", "TXT", "TXT", "TXT"]
     keys = {call.idempotency_key for call in provider.calls if call.method == "POST"}
     assert len(keys) == 5
+
+
+@pytest.mark.parametrize("deletions", [1, 3])
+async def test_killed_while_removing_it_goes_on_and_removes_everything(
+    provider: ZoneProvider, child: Child, deletions: int
+) -> None:
+    killed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    child.start()
+    browser = Browser(child.origin)
+    await connect(browser)
+    path = await order(browser, provider)
+    await until(browser, path, "installed")
+
+    def kill_once(method: str, called: str) -> None:
+        if not killed.is_set() and sum(write.startswith("DELETE") for write in provider.writes()) == deletions:
+            child.kill()
+            loop.call_soon_threadsafe(killed.set)
+            time.sleep(0.05)  # as above
+
+    provider.after = kill_once
+    await browser.open(f"{path}/remove")
+    await browser.submit(f"{path}/remove")
+    with contextlib.suppress(Exception):  # the page may be asked for when nobody is there
+        await browser.open(provider.confirm(browser.left_for))
+    await asyncio.wait_for(killed.wait(), DEADLINE_SECONDS)
+    child.start()
+    await until(browser, path, "removed")
+    assert provider.records == provider.published == []
 
 
 async def test_stopped_properly_it_goes_on_at_the_next_start(provider: ZoneProvider, child: Child) -> None:

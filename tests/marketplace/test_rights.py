@@ -13,7 +13,7 @@ from mandat.marketplace.stacks.values import Stack
 from mandat.protocol.access_rule import AccessRule
 from marketplace.documents import SMALL
 
-MAIL = read_library(LIBRARY)[0]
+MAIL = next(stack for stack in read_library(LIBRARY) if stack.id == "mail-dns")
 SMALL_STACK = compile_stack(SMALL, stack_id="small")
 
 

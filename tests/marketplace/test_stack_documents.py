@@ -25,7 +25,7 @@ def test_the_small_document_is_acceptable() -> None:
 
 
 def test_every_stack_of_the_library_is_acceptable() -> None:
-    assert [stack.id for stack in read_library(LIBRARY)] == ["mail-dns"]
+    assert "mail-dns" in [stack.id for stack in read_library(LIBRARY)]
 
 
 def test_an_operation_path_means_the_same_as_an_operation_id() -> None:
@@ -36,6 +36,17 @@ def test_an_operation_path_means_the_same_as_an_operation_id() -> None:
     step = compile_stack(text, stack_id="small").install[0]
     assert str(step.operation) == "POST /things/{name}"
 
+
+WAIT = {"name": "wait", "type": "retry", "retryAfter": 1, "retryLimit": 60}
+ACTIVE = [{"condition": "$response.body#/status == 'ACTIVE'"}]
+HEALTH = {
+    "description": "Look",
+    "host": "{$inputs.name}.example",
+    "address": "$steps.create.outputs.id",
+    "port": 80,
+    "retryAfter": 1,
+    "retryLimit": 5,
+}
 
 BAD_YAML = [
     ("a: &x 1\nb: *x", 1, "aliases and anchors"),
@@ -93,7 +104,62 @@ BAD_DOCUMENTS: list[tuple[str, Change, str, str]] = [
     ("workflows renamed", set_at(INSTALL, workflowId="go"), "workflows[0].workflowId", "'install'"),
     ("dependsOn", set_at(INSTALL, dependsOn=["x"]), "workflows[0].dependsOn", "not part of the profile"),
     ("no steps", set_at(INSTALL, steps=[]), "workflows[0].steps", "1 to 60"),
-    ("onFailure", set_at(STEP, onFailure=[]), f"{STEP}.onFailure", "not part of the profile"),
+    ("waiting with a write", set_at(STEP, onFailure=[]), f"{STEP}.onFailure", "only a GET"),
+    ("waiting for nothing", set_at(SECOND, onFailure=[WAIT]), f"{SECOND}.onFailure", "only a GET with a condition"),
+    (
+        "a failure action that goes elsewhere",
+        set_at(SECOND, successCriteria=ACTIVE, onFailure=[WAIT | {"type": "goto"}]),
+        f"{SECOND}.onFailure[0].type",
+        "only failure action",
+    ),
+    (
+        "waiting too long",
+        set_at(SECOND, successCriteria=ACTIVE, onFailure=[WAIT | {"retryAfter": 60}]),
+        f"{SECOND}.onFailure[0].retryLimit",
+        "longer than 600 seconds",
+    ),
+    (
+        "waiting on a status code",
+        set_at(SECOND, successCriteria=ACTIVE, onFailure=[WAIT | {"criteria": [{"condition": "$statusCode == 200"}]}]),
+        f"{SECOND}.onFailure[0].criteria[0]",
+        "depends on the answer's body",
+    ),
+    (
+        "picking from elsewhere",
+        set_at(STEP, **{"x-mandat-pick": {"from": "$request.body", "where": {"a": 1}}}),
+        f"{STEP}.x-mandat-pick.from",
+        "a list is",
+    ),
+    (
+        "picking by what is not known",
+        set_at(STEP, **{"x-mandat-pick": {"from": "$response.body", "where": {"a": "$inputs.nobody"}}}),
+        STEP,
+        "is not known here",
+    ),
+    (
+        "a fallback for no output",
+        set_at(STEP, **{"x-mandat-defaults": {"other": 1}}),
+        f"{STEP}.x-mandat-defaults.other",
+        "there is no output",
+    ),
+    (
+        "health at an address of the author's",
+        set_at(INSTALL, **{"x-mandat-health": HEALTH | {"address": "10.0.0.1"}}),
+        f"{INSTALL}.x-mandat-health.address",
+        "one expression",
+    ),
+    (
+        "health at an input",
+        set_at(INSTALL, **{"x-mandat-health": HEALTH | {"address": "$inputs.name"}}),
+        f"{INSTALL}.x-mandat-health.address",
+        "not an output of a step",
+    ),
+    (
+        "something created that nothing deletes",
+        set_at("workflows[1].steps[0]", operationId="PUT /things/{name}/parts/{id}"),
+        "workflows[1].steps",
+        "nothing here deletes what the step 'create' creates",
+    ),
     ("onSuccess", set_at(STEP, onSuccess=[]), f"{STEP}.onSuccess", "not part of the profile"),
     ("a workflow as step", set_at(STEP, workflowId="x"), f"{STEP}.workflowId", "not part of the profile"),
     ("two steps of one name", set_at(SECOND, stepId="create"), SECOND, "two steps 'create'"),
@@ -178,7 +244,7 @@ BAD_DOCUMENTS: list[tuple[str, Change, str, str]] = [
     ("a GET with a body", set_at(SECOND, requestBody={"payload": {}}), f"{SECOND}.requestBody", "has no body"),
     (
         "a condition that is code",
-        set_at(STEP, successCriteria=[{"condition": "$response.body#/x == 1"}]),
+        set_at(STEP, successCriteria=[{"condition": "$response.body#/x > 1 || exit()"}]),
         f"{STEP}.successCriteria[0]",
         "is simple",
     ),

@@ -1,7 +1,9 @@
 """The SDK: calls an OVHcloud-shaped API in the name of customers who agreed to it. Start with `Client`."""
 
 from mandat.client.async_client import AsyncClient
+from mandat.client.base import read_answer
 from mandat.client.client import Client
+from mandat.client.endpoints import ENDPOINTS, base_url
 from mandat.client.errors import (
     ApiFault,
     BadParameters,
@@ -43,6 +45,7 @@ __all__ = [
     "API_READ_ONLY",
     "API_READ_WRITE",
     "API_READ_WRITE_SAFE",
+    "ENDPOINTS",
     "AccessRule",
     "ApiFault",
     "AsyncClient",
@@ -80,4 +83,6 @@ __all__ = [
     "TooManyPermissionRequests",
     "UnknownRoute",
     "UpstreamFault",
+    "base_url",
+    "read_answer",
 ]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mandat.client.endpoints import ENDPOINTS, base_url
-from mandat.client.errors import ConfigurationFault
+from mandat.client import ENDPOINTS, ConfigurationFault, base_url
 from mandat.marketplace.problems import StartRefused
 
 
@@ -44,12 +43,7 @@ class MarketplaceSettings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def origin(self) -> str:
         """The public scheme, host and port.
@@ -89,3 +83,13 @@ class MarketplaceSettings:
     def may_repeat(self) -> bool:
         """Whether a write whose answer was lost may be sent again."""
         return self.base() not in ENDPOINTS.values() if self.repeats_safely is None else self.repeats_safely
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment
 
@@ -13,7 +14,9 @@ from mandat.look.form_token import FormTokens
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.desk import Desk
 from mandat.marketplace.installs.engine import DbosEngine
+from mandat.marketplace.installs.health import Visit, visitor
 from mandat.marketplace.installs.provider import SdkProvider
+from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books, StepRunner
 from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.pages.site import Site
@@ -22,7 +25,7 @@ from mandat.marketplace.people.membership import Membership
 from mandat.marketplace.people.passwords import Passwords
 from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.problems import StartRefused
-from mandat.marketplace.settings import MarketplaceSettings
+from mandat.marketplace.settings import MarketplaceSettings, is_loopback
 from mandat.marketplace.stacks.shelf import Shelf, read_library
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import StackRefused
@@ -61,11 +64,13 @@ def open_marketplace(
     clock: Callable[[], float],
     entropy: Callable[[int], bytes],
     transport: Any = None,
+    visit: Visit | None = None,
 ) -> Marketplace:
     """Opens everything; nothing runs yet.
 
     Args:
         transport: an httpx2 transport to reach the provider by, instead of the network.
+        visit: looks whether an installed page answers, instead of the network.
 
     Raises:
         StartRefused: with the sentence to show.
@@ -82,9 +87,12 @@ def open_marketplace(
     )
     provider = SdkProvider(base, _keys_of(registrations), transport=transport)
     announcer = Announcer()
-    repeats_safely = settings.may_repeat()
-    runner = StepRunner(books, provider, announcer=announcer, clock=clock, repeats_safely=repeats_safely)
+    visit = visit or visitor(provider_on_loopback=is_loopback(urlsplit(base).hostname or ""))
+    runner = StepRunner(
+        books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat(), visit=visit
+    )
     engine = DbosEngine(settings.folder, installations, runner, clock=clock)
+    desk = Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy)
     site = Site(
         settings=settings,
         origin=origin,
@@ -93,7 +101,8 @@ def open_marketplace(
         registrations=registrations,
         provider=provider,
         books=books,
-        desk=Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy),
+        desk=desk,
+        removals=Removals(books, desk, runner, clock=clock),
         announcer=announcer,
         tokens=FormTokens(vault.derive("form tokens")),
         templates=_templates(),

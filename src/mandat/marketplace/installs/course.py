@@ -39,15 +39,27 @@ def run_course(
 
 
 def _run_step(journal: Journal, runner: StepRunner, installation_id: str, attempt: int, step_id: str) -> bool:
-    for pause_seconds in (*PAUSES_SECONDS, None):
-        run = StepRun(installation_id, attempt, step_id, last=pause_seconds is None, pause_seconds=pause_seconds or 0.0)
+    tries = looks = 0
+    while True:
+        pause_seconds = PAUSES_SECONDS[tries] if tries < len(PAUSES_SECONDS) else 0.0
+        run = StepRun(
+            installation_id,
+            attempt,
+            step_id,
+            last=tries >= len(PAUSES_SECONDS),
+            pause_seconds=pause_seconds,
+            looks=looks,
+        )
 
         def work(run: StepRun = run) -> list[str | float]:
             then, wait_seconds = runner.try_step(run)
             return [then.value, wait_seconds]
 
         then, wait_seconds = journal.entry(step_id, work)
-        if then != Then.TRY_AGAIN:
+        if then not in (Then.TRY_AGAIN, Then.LOOK_AGAIN):
             return then == Then.GO_ON
+        if run.last and then == Then.TRY_AGAIN:
+            return False
+        # A look that was answered starts the count of tries that were not anew.
+        tries, looks = (tries + 1, looks) if then == Then.TRY_AGAIN else (0, looks + 1)
         journal.sleep(float(wait_seconds))
-    return False

@@ -1,18 +1,22 @@
-"""What a customer does with installations: order, answer, ask again, try again, check the permission."""
+"""What a customer does with installations: order, answer, ask again, try again, cancel, keep, check the permission.
+
+Taking things away again is `mandat.marketplace.installs.removal`.
+"""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.engine import Engine
+from mandat.marketplace.installs.ledger import ACCOUNT_STEP, HEALTH_STEP
 from mandat.marketplace.installs.provider import Answer, Asked, NoAnswer, NoPermission, Provider, Refused
-from mandat.marketplace.installs.runner import ACCOUNT_STEP, Books
+from mandat.marketplace.installs.runner import Books
 from mandat.marketplace.stacks.calls import Call
 from mandat.marketplace.stacks.rights import WHO_ANSWERED, derive_rights
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
-from mandat.marketplace.states import Event, State, sources
+from mandat.marketplace.states import AT_WORK, Event, State, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind
 from mandat.protocol.access_rule import AccessRule
@@ -22,6 +26,11 @@ _ID_BYTES = 15
 
 _ASK_SECONDS = 48 * 3600.0
 """The provider forgets an unanswered request after 24 h (design.md 6); twice that is on the safe side."""
+
+
+_WAITING = (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION)
+_WAITING_FOR_REMOVAL = (State.AWAITING_REMOVAL, State.REMOVAL_FAILED)
+"""Where an answer is welcome. In any other state its key is logged out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +97,7 @@ class Desk:
             source=stack.source,
             inputs=values,
             rules=rules,
-            step_ids=(ACCOUNT_STEP, *(step.id for step in stack.install)),
+            step_ids=(ACCOUNT_STEP, *(step.id for step in stack.install), *((HEALTH_STEP,) if stack.health else ())),
         )
         now = self._clock()
         self._installations.add(order, at=now)
@@ -111,7 +120,13 @@ class Desk:
         return SentOff(installation.id, asked.validation_url)
 
     def _ask(self, installation_id: str, rules: tuple[AccessRule, ...], kept: dict[str, object]) -> Asked | NotAsked:
-        redirection = f"{self._public_url}/installations/{installation_id}/return"
+        return self.ask(installation_id, rules, kept, way_back="return")
+
+    def ask(
+        self, installation_id: str, rules: Sequence[AccessRule], kept: dict[str, object], *, way_back: str
+    ) -> Asked | NotAsked:
+        """One permission request. `kept` is filled with what the SDK needs when the browser comes back."""
+        redirection = f"{self._public_url}/installations/{installation_id}/{way_back}"
         match self._provider.ask(rules, redirection=redirection, session=kept):
             case Asked() as asked:
                 return asked
@@ -120,17 +135,24 @@ class Desk:
             case NoAnswer(message, query_id):
                 return NotAsked(message, query_id, by_application=False)
 
-    def come_back(self, session: OpenSession, installation: Installation, return_url: str) -> None:
-        """The browser came back from the validation page. What this means is on the installation's page afterwards."""
+    def come_back(
+        self, session: OpenSession, installation: Installation, return_url: str, *, for_removal: bool = False
+    ) -> None:
+        """The browser came back from the validation page. What this means is on the installation's page afterwards.
+
+        Args:
+            for_removal: the question had been whether things may be removed.
+        """
+        waiting = _WAITING_FOR_REMOVAL if for_removal else _WAITING
         kept = self._permissions.load_ask(session.user_id, installation.id, session.token_hash)
         key = self._provider.complete(return_url, kept)
         now = self._clock()
         if key is None:
             self._distrust(installation)
-            if installation.state in (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION):
+            if installation.state in waiting:
                 self._installations.note_problem(installation.id, Problem(ProblemKind.OTHER_BROWSER), at=now)
             return
-        if installation.state in (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION):
+        if installation.state in waiting:
             connection_id = self._permissions.add_connection(session.user_id, installation.id, key, at=now)
             self._installations.change(installation.id, Event.GRANTED, at=now, connection_id=connection_id)
             self._start(installation.id)
@@ -146,13 +168,18 @@ class Desk:
             self._permissions.save_ask(installation.user_id, installation.id, session_hash, kept, at=self._clock())
 
     def _is_in_use(self, installation: Installation, key: str) -> bool:
-        connection_id = installation.connection_id
-        return connection_id is not None and self._permissions.open_key(installation.user_id, connection_id) == key
+        known = (installation.connection_id, installation.removal_connection_id)
+        return any(each is not None and self._permissions.open_key(installation.user_id, each) == key for each in known)
 
     def try_again(self, installation: Installation) -> None:
         """Goes on with the step that failed."""
         if self._installations.change(installation.id, Event.RETRIED, at=self._clock()) is not None:
             self._start(installation.id)
+
+    def cancel(self, installation: Installation) -> None:
+        """No further step is begun. The one that is on its way is seen to its end, so that nothing is left behind."""
+        if self._installations.change(installation.id, Event.CANCELLED, at=self._clock()) is not None:
+            self._announcer.changed(installation.id)
 
     def check_permission(self, installation: Installation) -> None:
         """Asks the provider whether the permission still holds; the answer is on the installation's page."""
@@ -170,6 +197,6 @@ class Desk:
 
     def _start(self, installation_id: str) -> None:
         installation = self._installations.find(installation_id)
-        if installation is not None and installation.state is State.RUNNING:
+        if installation is not None and installation.state in AT_WORK:
             self._engine.start(installation)
         self._announcer.changed(installation_id)

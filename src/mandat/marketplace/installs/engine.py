@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mandat.marketplace.installs.course import run_course
+from mandat.marketplace.installs.ledger import step_ids_of
 from mandat.marketplace.installs.runner import StepRunner
-from mandat.marketplace.states import Event, State
+from mandat.marketplace.states import AT_WORK, Event
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind
@@ -35,7 +36,7 @@ _log = logging.getLogger("mandat.marketplace")
 
 
 class Engine(Protocol):
-    """Runs installations that are in state RUNNING."""
+    """Runs installations that are in one of the states AT_WORK."""
 
     def start(self, installation: Installation) -> None:
         """Sees to it that this attempt runs; asking twice is harmless."""
@@ -137,7 +138,7 @@ class DbosEngine:
         workflow_id = f"{installation.id}.{installation.attempt}"
         status = self._dbos.get_workflow_status(workflow_id)
         if status is None:
-            step_ids = [record.step_id for record in self._installations.list_steps(installation.id)]
+            step_ids = step_ids_of(installation, self._installations.list_steps(installation.id))
             with SetWorkflowID(workflow_id):
                 self._dbos.start_workflow(self._workflow, installation.id, installation.attempt, step_ids)
         elif status.status not in _GOING_ON:
@@ -146,7 +147,7 @@ class DbosEngine:
     def _give_up(self, installation: Installation, status: str) -> None:
         """The course ended without saying how: a mistake of ours. The customer can try again."""
         found = self._installations.find(installation.id)
-        if found is None or found.state is not State.RUNNING or found.attempt != installation.attempt:
+        if found is None or found.state not in AT_WORK or found.attempt != installation.attempt:
             return
         _log.error("the course of installation %s ended as %s", installation.id, status)
         self._installations.change(

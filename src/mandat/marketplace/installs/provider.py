@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from mandat import client as sdk
-from mandat.client.base import read_answer
 from mandat.look.words import gettext as _
 from mandat.marketplace.stacks.calls import Call
 from mandat.marketplace.stacks.rights import WHO_ANSWERED
@@ -42,11 +41,17 @@ class NoPermission:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider says no, and asking again will not change that. `by_application`: no to the marketplace itself."""
+    """The provider says no, and asking again will not change that.
+
+    Attributes:
+        by_application: no to the marketplace itself.
+        gone: what the call names is not there (any more).
+    """
 
     message: str
     query_id: str | None
     by_application: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,7 @@ class SdkProvider:
                 .for_consumer_key(consumer_key)
                 .raw_call(call.method, call.path + call.query, call.body if call.has_body else None, headers=headers)
             )
-            return Answer(answer.status_code, read_answer(answer), answer.headers.get(QUERY_ID))
+            return Answer(answer.status_code, sdk.read_answer(answer), answer.headers.get(QUERY_ID))
         except sdk.ClientFault as fault:
             return outcome_of_fault(fault)
 
@@ -219,7 +224,8 @@ def outcome_of_fault(fault: sdk.ClientFault) -> NoPermission | Refused | NoAnswe
         case sdk.ServerFault():
             return NoAnswer(fault.message, fault.query_id, nothing_done=False)
         case sdk.ApiFault():
-            return Refused(fault.message, fault.query_id)
+            gone = isinstance(fault, sdk.ResourceNotFound) and not isinstance(fault, sdk.UnknownRoute)
+            return Refused(fault.message, fault.query_id, gone=gone or isinstance(fault, sdk.ResourceExpired))
         case sdk.NetworkFault():
             return NoAnswer(str(fault), None, nothing_done=fault.nothing_sent)
         case sdk.ConfigurationFault():

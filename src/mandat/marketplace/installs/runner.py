@@ -6,27 +6,26 @@ that the rules shown to the customer do not cover.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mandat.marketplace.installs.announcer import Announcer
+from mandat.marketplace.installs.health import Visit, site_of
+from mandat.marketplace.installs.ledger import ACCOUNT_STEP, HEALTH_STEP, Records, Work, is_done, unsettled, work_of
 from mandat.marketplace.installs.provider import Answer, NoAnswer, NoPermission, Outcome, Provider, Refused
+from mandat.marketplace.stacks.answers import NotInAnswer, Verdict, judge, take_outputs
 from mandat.marketplace.stacks.calls import Call, CallRefused, build_call
-from mandat.marketplace.stacks.expressions import Origin, Reference
-from mandat.marketplace.stacks.inputs import as_scope
+from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.rights import WHO_ANSWERED, is_covered
 from mandat.marketplace.stacks.shelf import Shelf
-from mandat.marketplace.stacks.values import Stack, Step
+from mandat.marketplace.stacks.values import Retry
 from mandat.marketplace.stacks.yaml_text import JsonValue
-from mandat.marketplace.states import Event, State, StepState
+from mandat.marketplace.states import AT_WORK, Event, State, StepState
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.permissions import Permissions
-from mandat.marketplace.store.values import Installation, Problem, ProblemKind, StepRecord
-
-ACCOUNT_STEP = "_account"
-"""The step before a stack's own: see which account answered. No step of a document can be called so."""
+from mandat.marketplace.store.values import Installation, Problem, ProblemKind
 
 MAX_WAIT_SECONDS = 20.0
 """However long the provider asks to wait; the customer is looking."""
@@ -39,18 +38,25 @@ class Then(StrEnum):
 
     GO_ON = "go_on"
     TRY_AGAIN = "try_again"
+    LOOK_AGAIN = "look_again"
     STOP = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """Which step is to be tried. `last`: no further try by itself will follow. `pause_seconds`: before that one."""
+    """Which step is to be tried.
+
+    Attributes:
+        last: no further try by itself will follow. `pause_seconds`: before that one.
+        looks: how often the provider has answered that it is too early.
+    """
 
     installation_id: str
     attempt: int
     step_id: str
     last: bool
     pause_seconds: float
+    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,7 @@ class StepRunner:
     Args:
         books: the store and the stacks.
         repeats_safely: the provider honours `Idempotency-Key`: a write whose answer was lost may be sent again.
+        visit: looks whether a page answers.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class StepRunner:
         announcer: Announcer,
         clock: Callable[[], float],
         repeats_safely: bool,
+        visit: Visit,
     ) -> None:
         self._installations = books.installations
         self._permissions = books.permissions
@@ -86,6 +94,7 @@ class StepRunner:
         self._announcer = announcer
         self._clock = clock
         self._repeats_safely = repeats_safely
+        self._visit = visit
 
     def try_step(self, run: StepRun) -> tuple[Then, float]:
         """Tries one step and says how to go on, and how many seconds to wait before a further try."""
@@ -103,76 +112,157 @@ class StepRunner:
         return then, wait_seconds
 
     def finish(self, installation_id: str, attempt: int) -> None:
-        """Every step is done."""
+        """Every step is done. Once all is removed, the permissions have nothing left to be for, and are ended."""
+        installation = self._installations.find(installation_id)
+        if installation is not None and installation.state is State.REMOVING and installation.attempt == attempt:
+            self.end_permissions(installation)
         self._installations.change(installation_id, Event.FINISHED, at=self._clock(), attempt=attempt)
         self._announcer.changed(installation_id)
 
+    def end_permissions(self, installation: Installation) -> None:
+        """Logs out every key that this installation has. Best effort: the provider may not answer."""
+        for connection in self._permissions.accounts_of(installation.user_id, installation.id):
+            if connection.lost is None:
+                self._provider.log_out(self._permissions.open_key(installation.user_id, connection.id))
+                self._permissions.note_lost(connection.id, at=self._clock())
+
+    def settle(self, installation: Installation) -> None:
+        """Finds out about a step that may or may not have been done, by sending it once more under the same key.
+
+        Only to a provider that honours the key: it answers with what it did, or does it now. Either way the ledger
+        knows afterwards. Where nothing can be found out, nothing changes.
+        """
+        work, records = self._work(installation)
+        open_step = unsettled(installation, records)
+        if open_step is None:
+            return
+        step = work.steps[open_step.step_id]
+        try:
+            call = build_call(step, work.scope)
+            if not self._may_repeat(call) or not is_covered(work.rules, method=call.method, path=call.path):
+                return
+            outcome = self._call(installation, work, call, idempotency_key=idempotency_key(installation.id, step.id))
+            outputs = take_outputs(step, outcome.body, work.scope) if isinstance(outcome, Answer) else {}
+        except (CallRefused, NotInAnswer):
+            return
+        now = self._clock()
+        if isinstance(outcome, Answer):
+            self._installations.finish_step(
+                installation.id, step.id, outputs=outputs, query_id=outcome.query_id, at=now
+            )
+        elif isinstance(outcome, Refused) and not outcome.by_application:
+            self._installations.pause_step(installation.id, step.id, query_id=outcome.query_id, at=now)
+            problem = Problem(ProblemKind.STEP_REFUSED, outcome.message, outcome.query_id, step.id)
+            self._installations.note_problem(installation.id, problem, at=now)
+
+    def _work(self, installation: Installation) -> tuple[Work, Records]:
+        records = {record.step_id: record for record in self._installations.list_steps(installation.id)}
+        stack = self._shelf.get_ordered(installation.stack_id, installation.digest)
+        return work_of(stack, installation, records), records
+
     def _try_step(self, run: StepRun) -> tuple[Then, float]:
         installation = self._installations.find(run.installation_id)
-        if installation is None or installation.state is not State.RUNNING or installation.attempt != run.attempt:
+        if installation is None or installation.state not in AT_WORK or installation.attempt != run.attempt:
             return Then.STOP, 0.0
-        records = {record.step_id: record for record in self._installations.list_steps(installation.id)}
-        if run.step_id == ACCOUNT_STEP:
-            return self._see_account(run, installation, records)
+        work, records = self._work(installation)
         record = records[run.step_id]
-        if record.state is StepState.DONE:
+        if run.step_id != work.account_step and record.state is StepState.DONE:
             return Then.GO_ON, 0.0
-        stack = self._shelf.get_ordered(installation.stack_id, installation.digest)
-        step = next(each for each in stack.install if each.id == run.step_id)
+        if installation.state is State.CANCELLING and not self._is_on_its_way(run, work, records):
+            return self._stop(run, Event.BROKE, Problem(ProblemKind.CANCELLED)), 0.0
+        if run.step_id == work.account_step:
+            return self._see_account(run, installation, work, records)
+        if run.step_id == HEALTH_STEP:
+            return self._see_health(run, installation, work)
+        step = work.steps[run.step_id]
         try:
-            call = build_call(step, _scope(stack, installation, records))
+            call = build_call(step, work.scope)
         except CallRefused as fault:
             return self._impossible(run, str(fault)), 0.0
-        if not is_covered(installation.rules, method=call.method, path=call.path):
+        if not is_covered(work.rules, method=call.method, path=call.path):
             return self._impossible(run, "No right was asked for that covers this call."), 0.0
         if record.state is StepState.RUNNING and not self._may_repeat(call):
             return self._answer_lost(run, "The marketplace was interrupted during this step."), 0.0
-        return self._send(run, installation, step, call)
+        return self._send(run, installation, work, call)
 
-    def _send(self, run: StepRun, installation: Installation, step: Step, call: Call) -> tuple[Then, float]:
-        self._installations.start_step(installation.id, step.id, at=self._clock())
+    @staticmethod
+    def _is_on_its_way(run: StepRun, work: Work, records: Records) -> bool:
+        """Whether a write was begun whose end nobody knows: it is seen to its end, or it could be left behind."""
+        step = work.steps.get(run.step_id)
+        return step is not None and step.operation.method != "GET" and records[run.step_id].state is StepState.RUNNING
+
+    def _send(self, run: StepRun, installation: Installation, work: Work, call: Call) -> tuple[Then, float]:
+        step = work.steps[run.step_id]
+        self._installations.start_step(installation.id, run.step_id, at=self._clock())
         self._announcer.changed(installation.id)
-        key = idempotency_key(installation.id, step.id) if call.method != "GET" else None
-        outcome = self._call(installation, call, idempotency_key=key)
+        key = idempotency_key(installation.id, run.step_id) if call.method != "GET" else None
+        outcome = self._call(installation, work, call, idempotency_key=key)
+        if work.removing and isinstance(outcome, Refused) and outcome.gone:
+            return self._done(run, {}, outcome.query_id)  # somebody took it away before us: that is what was wanted
         if not isinstance(outcome, Answer):
             return self._not_done(run, outcome, call)
         if outcome.status not in step.success:
             return self._refused(run, Refused(f"The provider answered {outcome.status}.", outcome.query_id)), 0.0
+        return self._read(run, work, outcome)
+
+    def _read(self, run: StepRun, work: Work, answer: Answer) -> tuple[Then, float]:
+        step = work.steps[run.step_id]
+        verdict, words = judge(step, answer.body)
+        if verdict is Verdict.DOES_NOT_FIT:
+            return self._refused(run, Refused(f"The provider answered that {words}.", answer.query_id)), 0.0
+        if verdict is Verdict.NOT_YET and step.retry is not None:
+            return self._wait(run, step.retry, Problem(ProblemKind.NOT_IN_TIME, words, answer.query_id, run.step_id))
         try:
-            outputs = _outputs(step, outcome.body)
-        except LookupError as fault:
-            return self._refused(run, Refused(f"The provider's answer has no {fault}.", outcome.query_id)), 0.0
+            outputs = take_outputs(step, answer.body, work.scope)
+        except NotInAnswer as fault:
+            return self._refused(run, Refused(f"The provider's answer has {fault}.", answer.query_id)), 0.0
+        return self._done(run, outputs, answer.query_id)
+
+    def _wait(self, run: StepRun, retry: Retry, problem: Problem) -> tuple[Then, float]:
+        if run.looks >= retry.limit:
+            return self._stop(run, Event.BROKE, problem), 0.0
+        return Then.LOOK_AGAIN, retry.after_seconds
+
+    def _see_health(self, run: StepRun, installation: Installation, work: Work) -> tuple[Then, float]:
+        health = self._shelf.get_ordered(installation.stack_id, installation.digest).health
+        if health is None:
+            return Then.GO_ON, 0.0
+        self._installations.start_step(installation.id, run.step_id, at=self._clock())
+        self._announcer.changed(installation.id)
+        address, port = site_of(health, work.scope)
+        wrong = self._visit(resolve_text(health.host, work.scope), address, port)
+        if wrong is None:
+            return self._done(run, {}, None)
+        return self._wait(run, health.retry, Problem(ProblemKind.NOT_HEALTHY, wrong, step_id=run.step_id))
+
+    def _done(self, run: StepRun, outputs: dict[str, JsonValue], query_id: str | None) -> tuple[Then, float]:
         self._installations.finish_step(
-            installation.id, step.id, outputs=outputs, query_id=outcome.query_id, at=self._clock()
+            run.installation_id, run.step_id, outputs=outputs, query_id=query_id, at=self._clock()
         )
         return Then.GO_ON, 0.0
 
     def _see_account(
-        self, run: StepRun, installation: Installation, records: Mapping[str, StepRecord]
+        self, run: StepRun, installation: Installation, work: Work, records: Records
     ) -> tuple[Then, float]:
-        connection_id = installation.connection_id or 0
-        connection = self._permissions.find_connection(installation.user_id, connection_id)
+        connection = self._permissions.find_connection(installation.user_id, work.connection_id)
         if connection is not None and connection.account is not None:
             return Then.GO_ON, 0.0
-        self._installations.start_step(installation.id, ACCOUNT_STEP, at=self._clock())
+        self._installations.start_step(installation.id, run.step_id, at=self._clock())
         self._announcer.changed(installation.id)
         call = Call(WHO_ANSWERED.method, WHO_ANSWERED.path, "", None, has_body=False)
-        outcome = self._call(installation, call, idempotency_key=None)
+        outcome = self._call(installation, work, call, idempotency_key=None)
         if not isinstance(outcome, Answer):
             return self._not_done(run, outcome, call)
         account, name = read_account(outcome.body)
         if not account:
             return self._refused(run, Refused("The provider did not say which account this is.", outcome.query_id)), 0.0
-        others = [each for each in records.values() if each.step_id != ACCOUNT_STEP and each.state is StepState.DONE]
+        others = any(is_done(records, step_id) for step_id in records if not step_id.endswith(ACCOUNT_STEP))
         if others and account != self._account_so_far(installation):
-            key = self._permissions.open_key(installation.user_id, connection_id)
+            key = self._permissions.open_key(installation.user_id, work.connection_id)
             self._provider.log_out(key)
             return self._stop(run, Event.LOST, Problem(ProblemKind.OTHER_ACCOUNT, account)), 0.0
-        self._permissions.note_account(connection_id, account, name)
-        self._installations.finish_step(
-            installation.id, ACCOUNT_STEP, outputs={}, query_id=outcome.query_id, at=self._clock()
-        )
-        return Then.GO_ON, 0.0
+        self._permissions.note_account(work.connection_id, account, name)
+        return self._done(run, {}, outcome.query_id)
 
     def _account_so_far(self, installation: Installation) -> str | None:
         known = [
@@ -182,12 +272,12 @@ class StepRunner:
         ]
         return known[-1] if known else None
 
-    def _call(self, installation: Installation, call: Call, *, idempotency_key: str | None) -> Outcome:
-        key = self._permissions.open_key(installation.user_id, installation.connection_id or 0)
+    def _call(self, installation: Installation, work: Work, call: Call, *, idempotency_key: str | None) -> Outcome:
+        key = self._permissions.open_key(installation.user_id, work.connection_id)
         return self._provider.call(key, call, idempotency_key=idempotency_key)
 
     def _may_repeat(self, call: Call) -> bool:
-        return self._repeats_safely or call.method == "GET"
+        return self._repeats_safely or call.method in ("GET", "PUT", "DELETE")  # twice is as good as once (RFC 9110)
 
     def _not_done(self, run: StepRun, outcome: NoPermission | Refused | NoAnswer, call: Call) -> tuple[Then, float]:
         if isinstance(outcome, NoPermission):
@@ -206,7 +296,7 @@ class StepRunner:
         kind = ProblemKind.PERMISSION_ENDED
         if outcome.not_granted:
             kind = ProblemKind.NOT_GRANTED
-        elif run.step_id == ACCOUNT_STEP:
+        elif run.step_id.endswith(ACCOUNT_STEP):
             kind = ProblemKind.NOT_CONFIRMED
         return self._stop(run, Event.LOST, Problem(kind, outcome.message, outcome.query_id, run.step_id))
 
@@ -225,8 +315,8 @@ class StepRunner:
         self._installations.pause_step(run.installation_id, run.step_id, query_id=problem.query_id, at=now)
         if event is Event.LOST:
             installation = self._installations.find(run.installation_id)
-            if installation is not None and installation.connection_id is not None:
-                self._permissions.note_lost(installation.connection_id, at=now)
+            if installation is not None:
+                self._permissions.note_lost(self._work(installation)[0].connection_id, at=now)
         self._installations.change(run.installation_id, event, at=now, attempt=run.attempt, problem=problem)
         return Then.STOP
 
@@ -243,26 +333,3 @@ def read_account(body: JsonValue) -> tuple[str, str]:
     parts = [fields.get(name) for name in ("firstname", "name", "organisation")]
     name = " ".join(part for part in parts if isinstance(part, str) and part)
     return (account[:200] if isinstance(account, str) else ""), name[:400]
-
-
-def _scope(stack: Stack, installation: Installation, records: Mapping[str, StepRecord]) -> dict[Reference, JsonValue]:
-    scope = as_scope(installation.inputs)
-    for step in stack.install:
-        for name, value in (records[step.id].outputs or {}).items():
-            scope[Reference(Origin.STEP, name, step.id)] = value
-    return scope
-
-
-def _outputs(step: Step, body: JsonValue) -> dict[str, JsonValue]:
-    return {output.name: _pointed(body, output.pointer) for output in step.outputs}
-
-
-def _pointed(body: JsonValue, pointer: tuple[str, ...]) -> JsonValue:
-    for token in pointer:
-        if isinstance(body, dict) and token in body:
-            body = body[token]
-        elif isinstance(body, list) and token.isascii() and token.isdigit() and int(token[:9]) < len(body):
-            body = body[int(token[:9])]
-        else:
-            raise LookupError("/".join(pointer))
-    return body

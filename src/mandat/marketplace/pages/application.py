@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mandat.look.headers import page_headers
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages import catalogue, events, installations, members, setup, static_files
+from mandat.marketplace.pages import catalogue, events, installations, members, removals, setup, static_files
 from mandat.marketplace.pages.fields import MAX_FORM_BYTES, PageRefusal
 from mandat.marketplace.pages.page import AnyRequest, LoginNeeded, OtherHost, login_path, read
 from mandat.marketplace.pages.site import Site
@@ -50,6 +50,12 @@ def make_application(site: Site) -> Litestar:
             installations.ask_again,
             installations.try_again,
             installations.check_permission,
+            removals.show_removal,
+            removals.remove,
+            removals.come_back_to_remove,
+            removals.cancel,
+            removals.keep,
+            removals.forget,
             events.stream_progress,
             members.show_login,
             members.show_sign_up,

@@ -1,5 +1,6 @@
 """The catalogue and what comes before an order: a stack's page, its form, the preview. No login, nothing is stored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -168,13 +169,15 @@ def preview_of(stack: Stack, values: dict[str, JsonValue]) -> Preview:
             for step in stack.install
             if step.creation is not None
         ],
-        rights=[
-            (effect, [right for right in rights if right.effect is effect])
-            for effect in Effect
-            if any(right.effect is effect for right in rights)
-        ],
+        rights=grouped(rights),
         inputs=shown_inputs(stack, values),
     )
+
+
+def grouped(rights: Sequence[NeededRight]) -> list[tuple[Effect, list[NeededRight]]]:
+    """Rights by what they can do, harmless ones first."""
+    by_effect = [(effect, [right for right in rights if right.effect is effect]) for effect in Effect]
+    return [(effect, found) for effect, found in by_effect if found]
 
 
 def target_of(stack: Stack, values: dict[str, JsonValue]) -> str:

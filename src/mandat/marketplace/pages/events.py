@@ -14,7 +14,7 @@ from mandat.look.words import gettext as _
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import View, view_of
 from mandat.marketplace.pages.page import AnyRequest, Page, open_page, read
-from mandat.marketplace.states import State
+from mandat.marketplace.states import AT_WORK
 from mandat.marketplace.store.values import Installation
 
 QUIET_SECONDS = 15.0
@@ -45,7 +45,7 @@ async def _progress(page: Page, installation: Installation) -> AsyncGenerator[by
             changed.clear()
             view = await page.site.read(_fresh_view, page, installation)
             html = page.fragment("progress.html", view=view)
-            if view.installation.state is not State.RUNNING:
+            if view.installation.state not in AT_WORK:
                 yield _event("end", "")
                 return
             yield _event("progress", html) if html != shown else b": still there\n\n"

@@ -1,6 +1,7 @@
 """A customer's installations: the list, one with its progress, the way back from the provider, and what can be done."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from litestar.params import FromPath
@@ -8,15 +9,26 @@ from litestar.response.base import ASGIResponse
 
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
-from mandat.marketplace.installs.runner import ACCOUNT_STEP
-from mandat.marketplace.pages.catalogue import preview_of, shown_inputs, target_of
+from mandat.marketplace.installs.health import site_of
+from mandat.marketplace.installs.ledger import (
+    ACCOUNT_STEP,
+    HEALTH_STEP,
+    REMOVAL_MARK,
+    Work,
+    is_done,
+    removal_rights,
+    removers,
+    work_of,
+)
+from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope
+from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
 from mandat.marketplace.stacks.values import Creation, Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
-from mandat.marketplace.states import State, StepState
+from mandat.marketplace.states import AT_WORK, REMOVAL, Event, StepState, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Connection, Installation, ProblemKind, StepRecord
 
@@ -40,6 +52,7 @@ class ShownResult:
     value: str
     ids: str
     check: str
+    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,15 @@ class View:
     connection: Connection | None
     results: list[ShownResult]
     can_change_account: bool
+    rights: list[tuple[Effect, list[NeededRight]]]
+    removing: bool
+    can_undo: bool
+    can_forget: bool
+    complete: bool
+    site: str
+
+
+_ACTIONS = ("ask", "retry", "check", "cancel", "keep", "forget", "remove")
 
 
 @read("/installations")
@@ -69,7 +91,7 @@ async def list_installations(request: AnyRequest) -> ASGIResponse:
 async def show_installation(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """One: its progress while it runs, and afterwards what came of it."""
     page = await open_page(request)
-    installation = await _find(page, installation_id)
+    installation = await find_installation(page, installation_id)
     return await _show(page, installation)
 
 
@@ -78,7 +100,7 @@ async def come_back(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
     """The way back from the validation page. What came of it is on the installation's own page."""
     page = await open_page(request)
     member = page.member()
-    installation = await _find(page, installation_id)
+    installation = await find_installation(page, installation_id)
     await page.site.call(page.site.desk.come_back, member, installation, page.site.origin + page.here)
     return page.go(f"/installations/{installation.id}")
 
@@ -89,7 +111,7 @@ async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
     page = await open_page(request)
     form = await page.form()
     member = page.member()
-    installation = await _find(page, installation_id)
+    installation = await find_installation(page, installation_id)
     page.check(form, "ask", installation.id)
     page.limit_orders(member)
     outcome = await page.site.call(page.site.desk.ask_again, member, installation)
@@ -102,11 +124,11 @@ async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
 
 @write("/installations/{installation_id:str}/retry")
 async def try_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
-    """Goes on with the step that failed."""
+    """Goes on with the step that failed, of installing or of removing."""
     page = await open_page(request)
     form = await page.form()
     page.member()
-    installation = await _find(page, installation_id)
+    installation = await find_installation(page, installation_id)
     page.check(form, "retry", installation.id)
     await page.site.call(page.site.desk.try_again, installation)
     return page.go(f"/installations/{installation.id}")
@@ -118,13 +140,13 @@ async def check_permission(request: AnyRequest, installation_id: FromPath[str]) 
     page = await open_page(request)
     form = await page.form()
     page.member()
-    installation = await _find(page, installation_id)
+    installation = await find_installation(page, installation_id)
     page.check(form, "check", installation.id)
     await page.site.call(page.site.desk.check_permission, installation)
     return page.go(f"/installations/{installation.id}?checked#permission")
 
 
-async def _find(page: Page, installation_id: str) -> Installation:
+async def find_installation(page: Page, installation_id: str) -> Installation:
     member = page.member()
     found = await page.site.read(page.site.books.installations.find_own, member.user_id, installation_id)
     if found is None:
@@ -136,7 +158,7 @@ async def _show(
     page: Page, installation: Installation, *, not_asked: NotAsked | None = None, status: int = 200
 ) -> ASGIResponse:
     view = await page.site.read(view_of, page, installation)
-    running = installation.state is State.RUNNING
+    running = installation.state in AT_WORK
     origin = page.registration.validation_origin if page.registration else None
     return page.render(
         "installation.html",
@@ -145,12 +167,12 @@ async def _show(
         form_action=[origin] if origin else [],
         view=view,
         inputs=shown_inputs(view.stack, installation.inputs),
-        preview=preview_of(view.stack, installation.inputs),
+        rights=view.rights,
         not_asked=not_asked,
         provider_host=origin.partition("://")[2] if origin else "your provider",
         rights_url=page.site.settings.rights_url,
         checked="checked" in page.query().values,
-        tokens={action: {FORM_TOKEN: page.token(action, installation.id)} for action in ("ask", "retry", "check")},
+        tokens={action: {FORM_TOKEN: page.token(action, installation.id)} for action in _ACTIONS},
         current="/installations",
     )
 
@@ -160,14 +182,20 @@ def view_of(page: Page, installation: Installation) -> View:
     books = page.site.books
     stack = books.shelf.get_ordered(installation.stack_id, installation.digest)
     records = {record.step_id: record for record in books.installations.list_steps(installation.id)}
+    removing = installation.state in REMOVAL
+    connection_id = installation.removal_connection_id if removing else installation.connection_id
     connection = None
-    if installation.connection_id is not None:
-        connection = books.permissions.find_connection(installation.user_id, installation.connection_id)
-    steps = [_step(_("See which account you answered with"), records[ACCOUNT_STEP])]
-    scope = as_scope(installation.inputs)
-    steps += [_step(resolve_text(step.words, scope), records[step.id]) for step in stack.install]
+    if connection_id is not None:
+        connection = books.permissions.find_connection(installation.user_id, connection_id)
+    work = work_of(stack, installation, records)
+    steps = [_step(_("See which account you answered with"), records[work.account_step])]
+    scope = work.scope if removing else as_scope(installation.inputs)
+    steps += [_step(resolve_text(step.words, scope), records[step_id]) for step_id, step in work.steps.items()]
+    if HEALTH_STEP in records and stack.health is not None and not removing:
+        steps.append(_step(resolve_text(stack.health.words, scope), records[HEALTH_STEP]))
+    plan = page.site.removals.plan(installation)
     done = sum(step.state is StepState.DONE for step in steps)
-    nothing_made = all(record.state is not StepState.DONE for name, record in records.items() if name != ACCOUNT_STEP)
+    nothing_made = not any(is_done(records, name) for name in records if not name.endswith(ACCOUNT_STEP))
     problem = installation.problem
     return View(
         installation=installation,
@@ -178,12 +206,38 @@ def view_of(page: Page, installation: Installation) -> View:
         connection=connection,
         results=_results(page, stack, installation.inputs, records),
         can_change_account=nothing_made and problem is not None and problem.kind is ProblemKind.STEP_REFUSED,
+        rights=grouped(_rights(stack, installation, records)),
+        removing=removing,
+        can_undo=bool(plan.steps) and installation.state in sources(Event.REMOVAL_ASKED),
+        can_forget=page.site.removals.may_forget(installation),
+        complete=plan.complete,
+        site=_site(stack, work) if is_done(records, HEALTH_STEP) and not removing else "",
     )
 
 
-def _line(page: Page, installation: Installation) -> tuple[Installation, Stack, str]:
+def _site(stack: Stack, work: Work) -> str:
+    """Where the result can be looked at, once it was seen to answer."""
+    if stack.health is None:
+        return ""
+    address, port = site_of(stack.health, work.scope)
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}/" if port == 80 else f"http://{host}:{port}/"
+
+
+def _rights(stack: Stack, installation: Installation, records: dict[str, StepRecord]) -> Sequence[NeededRight]:
+    """What the present permission is for."""
+    if installation.state not in REMOVAL:
+        return derive_rights(stack, installation.inputs)
+    known = {right.rule: right for right in removal_rights(stack, installation, records, done_too=True)}
+    return [known[rule] for rule in installation.removal_rules if rule in known]
+
+
+def _line(page: Page, installation: Installation) -> tuple[Installation, Stack, str, dict[str, str]]:
+    """One line of the list, with the token of its "delete" button where it may leave the list."""
     stack = page.site.books.shelf.get_ordered(installation.stack_id, installation.digest)
-    return installation, stack, target_of(stack, installation.inputs)
+    may_leave = page.site.removals.may_forget(installation)
+    token = {FORM_TOKEN: page.token("forget", installation.id)} if may_leave else {}
+    return installation, stack, target_of(stack, installation.inputs), token
 
 
 def _own(page: Page, member: OpenSession) -> list[Installation]:
@@ -209,11 +263,17 @@ def _results(
                 what=step.creation.what,
                 name=name,
                 value=resolve_text(step.creation.value, scope),
-                ids=", ".join(str(value) for value in (record.outputs or {}).values()),
+                ids=ids_of(record),
                 check=dig_line(step.creation, name, page.site.settings.dns_server),
+                removed=any(is_done(records, REMOVAL_MARK + each.id) for each in removers(stack, step)),
             )
         )
     return results
+
+
+def ids_of(record: StepRecord) -> str:
+    """What the provider calls what a step created."""
+    return ", ".join(str(value) for value in (record.outputs or {}).values())
 
 
 def dig_line(creation: Creation, name: str, dns_server: str | None) -> str:

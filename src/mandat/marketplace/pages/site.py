@@ -13,6 +13,7 @@ from mandat.look.form_token import FormTokens
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.desk import Desk
 from mandat.marketplace.installs.provider import Provider, origin_of
+from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books
 from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.people.membership import Membership
@@ -46,6 +47,7 @@ class Site:
     provider: Provider
     books: Books
     desk: Desk
+    removals: Removals
     announcer: Announcer
     tokens: FormTokens
     templates: Environment

@@ -59,13 +59,22 @@ def needed_rule(step: Step, inputs: Scope) -> AccessRule:
     return AccessRule(step.operation.method, _path(step, inputs, open_ids=True))
 
 
+def exact_rule(step: Step, scope: Scope) -> AccessRule:
+    """As `needed_rule`, once more is known than the inputs: what `scope` holds is put in place, the rest becomes `*`.
+
+    Raises:
+        CallRefused: a value would leave its path segment.
+    """
+    return AccessRule(step.operation.method, _path(step, scope, open_ids=True))
+
+
 def _path(step: Step, scope: Scope, *, open_ids: bool) -> str:
     segments = []
     for segment in step.operation.segments:
         value = step.path_values[segment.text] if segment.is_parameter else None
         if value is None:
             segments.append(segment.text)
-        elif open_ids and isinstance(value, Reference) and value.origin is not Origin.INPUT:
+        elif open_ids and isinstance(value, Reference) and value.origin is not Origin.INPUT and value not in scope:
             segments.append("*")
         else:
             segments.append(_segment(value, scope))

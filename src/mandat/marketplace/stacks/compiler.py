@@ -6,14 +6,15 @@ Source: Arazzo 1.0.1; docs/guide/stacks.md says the same in prose.
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
+from mandat.marketplace.stacks.answer_reading import read_pauses
 from mandat.marketplace.stacks.expressions import Origin, Reference, Value, references
 from mandat.marketplace.stacks.input_schema import read_inputs
 from mandat.marketplace.stacks.inputs import Inputs
-from mandat.marketplace.stacks.reading import items, members, named, text
-from mandat.marketplace.stacks.step_reading import read_reference, read_step, step_ids
-from mandat.marketplace.stacks.values import Stack, Step
+from mandat.marketplace.stacks.reading import items, members, named, text, whole_number
+from mandat.marketplace.stacks.step_reading import read_reference, read_step, read_words, step_ids
+from mandat.marketplace.stacks.values import Health, Stack, Step
 from mandat.marketplace.stacks.yaml_text import Node, StackRefused, parse_yaml
 
 MAX_STEPS = 60
@@ -46,7 +47,9 @@ def compile_stack(source: str, *, stack_id: str) -> Stack:
     )
     source_name = _source_name(root["sourceDescriptions"])
     install, uninstall = _workflows(root["workflows"])
-    inputs, steps, results = _install(install, source=source_name)
+    inputs, steps, results, health = _install(install, source=source_name)
+    undoing = _uninstall(uninstall, source=source_name, inputs=inputs, results=results)
+    _check_undoing(uninstall, install=steps, uninstall=undoing, results=results)
     return Stack(
         id=stack_id,
         digest=hashlib.sha256(source.encode()).hexdigest(),
@@ -58,9 +61,10 @@ def compile_stack(source: str, *, stack_id: str) -> Stack:
         category=text(info["x-mandat-category"], at_most=40),
         inputs=inputs,
         install=steps,
-        uninstall=_uninstall(uninstall, source=source_name, inputs=inputs, results=results),
+        uninstall=undoing,
         results=results,
         source=source,
+        health=health,
     )
 
 
@@ -86,7 +90,7 @@ def _source_name(node: Node) -> str:
 def _workflows(node: Node) -> tuple[dict[str, Node], dict[str, Node]]:
     first, second = items(node, at_least=2, at_most=2)
     shared = ("workflowId", "summary", "steps")
-    install = members(first, required=(*shared, "inputs"), optional=("description", "outputs"))
+    install = members(first, required=(*shared, "inputs"), optional=("description", "outputs", "x-mandat-health"))
     uninstall = members(second, required=shared, optional=("description",))
     for found, expected in ((install, "install"), (uninstall, "uninstall")):
         if found["workflowId"].value != expected:
@@ -95,7 +99,9 @@ def _workflows(node: Node) -> tuple[dict[str, Node], dict[str, Node]]:
     return install, uninstall
 
 
-def _install(workflow: dict[str, Node], *, source: str) -> tuple[Inputs, tuple[Step, ...], dict[str, Reference]]:
+def _install(
+    workflow: dict[str, Node], *, source: str
+) -> tuple[Inputs, tuple[Step, ...], dict[str, Reference], Health | None]:
     nodes = items(workflow["steps"], at_most=MAX_STEPS)
     step_ids(nodes)
     steps = tuple(read_step(node, source=source) for node in nodes)
@@ -106,7 +112,31 @@ def _install(workflow: dict[str, Node], *, source: str) -> tuple[Inputs, tuple[S
         _check_words(node, step, known)
         _check_known(node, step, known)
         known |= {Reference(Origin.STEP, output.name, step.id) for output in step.outputs}
-    return inputs, steps, _results(workflow.get("outputs"), known)
+    return inputs, steps, _results(workflow.get("outputs"), known), _health(workflow.get("x-mandat-health"), known)
+
+
+def _health(node: Node | None, known: Collection[Reference]) -> Health | None:
+    if node is None:
+        return None
+    found = members(node, required=("description", "host", "address", "port", "retryAfter", "retryLimit"))
+    address, port = read_reference(found["address"]), found["port"].value
+    health = Health(
+        words=read_words(found["description"]),
+        host=read_words(found["host"]),
+        address=address,
+        port=whole_number(found["port"], low=1, high=65_535)
+        if isinstance(port, int)
+        else read_reference(found["port"]),
+        retry=read_pauses(found),
+    )
+    for place in ("address", "port"):
+        for reference in references([getattr(health, place)]):
+            if reference not in known or reference.origin is not Origin.STEP:
+                raise found[place].refuse(f"{reference} is not an output of a step")
+    for place, words in (("description", health.words), ("host", health.host)):
+        if any(each.origin is not Origin.INPUT or each not in known for each in references(words)):
+            raise found[place].refuse("this may only refer to inputs")
+    return health
 
 
 def _results(node: Node | None, known: Collection[Reference]) -> dict[str, Reference]:
@@ -136,8 +166,27 @@ def _uninstall(workflow: dict[str, Node], *, source: str, inputs: Inputs, result
     return tuple(steps)
 
 
+def _check_undoing(
+    workflow: dict[str, Node], *, install: Sequence[Step], uninstall: Sequence[Step], results: dict[str, Reference]
+) -> None:
+    """Whatever is created can be removed by what its step answered, and what came last goes first."""
+    node = workflow["steps"]
+    order = {step.id: number for number, step in enumerate(install)}
+    removed: list[int] = []
+    for item, step in zip(items(node, at_most=MAX_STEPS), uninstall, strict=True):
+        named_here = {each.name for each in references([*step.path_values.values()]) if each.origin is Origin.INSTALL}
+        made_by = {order[results[name].step] for name in named_here}
+        if made_by and removed and max(made_by) > min(removed):
+            raise item.refuse(f"{step.id!r} removes what was created after what is removed before it")
+        removed += made_by if step.operation.method == "DELETE" else ()
+    for step in install:
+        if step.creation is not None and order[step.id] not in removed:
+            raise node.refuse(f"nothing here deletes what the step {step.id!r} creates, by an id that it answered")
+
+
 def _check_known(node: Node, step: Step, known: Collection[Reference]) -> None:
-    used: list[Value] = [*step.path_values.values(), *step.query_values.values(), step.payload]
+    picked = step.pick.where if step.pick is not None else {}
+    used: list[Value] = [*step.path_values.values(), *step.query_values.values(), step.payload, *picked.values()]
     for reference in references(used):
         if reference not in known:
             raise node.refuse(f"{reference} is not known here: an input, or an output of a step before this one")

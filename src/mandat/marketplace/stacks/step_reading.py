@@ -1,16 +1,21 @@
 """One step of a document, read by itself: what it refers to is checked by the compiler, which knows the others."""
 
-import re
 from collections.abc import Sequence
 
+from mandat.marketplace.stacks.answer_reading import (
+    read_criteria,
+    read_fallbacks,
+    read_outputs,
+    read_pick,
+    read_retry,
+)
 from mandat.marketplace.stacks.expressions import Reference, Value, parse_text, parse_value
 from mandat.marketplace.stacks.operations import Operation, operation_by_id, operation_by_path
-from mandat.marketplace.stacks.reading import items, members, name, named, text
-from mandat.marketplace.stacks.values import Creation, Output, Step, Words
+from mandat.marketplace.stacks.reading import items, members, name, text
+from mandat.marketplace.stacks.values import Creation, Step, Words
 from mandat.marketplace.stacks.yaml_text import Node
 
 MAX_PARAMETERS = 20
-MAX_OUTPUTS = 20
 
 _REQUIRED = ("stepId", "description")
 _OPTIONAL = (
@@ -19,15 +24,16 @@ _OPTIONAL = (
     "parameters",
     "requestBody",
     "successCriteria",
+    "onFailure",
     "outputs",
+    "x-mandat-pick",
+    "x-mandat-defaults",
     "x-mandat-right",
     "x-mandat-creates",
 )
 STEP_MEMBERS = (*_REQUIRED, *_OPTIONAL)
 """Everything a step may have."""
 
-_STATUS = re.compile(r"\$statusCode == (2[0-9]{2})")
-_FROM_BODY = re.compile(r"\$response\.body#((?:/[^/]+)+)")
 _DNS_TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT")
 
 
@@ -51,19 +57,25 @@ def read_step(node: Node, *, source: str) -> Step:
     operation = _operation(node, found, source=source)
     path_values, query_values = _parameters(node, found.get("parameters"), operation)
     payload, has_payload = _payload(found.get("requestBody"), operation)
-    words = _words(found["description"])
+    words = read_words(found["description"])
+    success, conditions = read_criteria(found.get("successCriteria"))
+    outputs = read_outputs(found.get("outputs"))
     return Step(
         id=name(found["stepId"]),
         words=words,
-        right=_words(found["x-mandat-right"]) if "x-mandat-right" in found else words,
+        right=read_words(found["x-mandat-right"]) if "x-mandat-right" in found else words,
         operation=operation,
         path_values=path_values,
         query_values=query_values,
         payload=payload,
         has_payload=has_payload,
-        success=_success(found.get("successCriteria")),
-        outputs=_outputs(found.get("outputs")),
+        success=success,
+        outputs=outputs,
         creation=_creation(found.get("x-mandat-creates")),
+        conditions=conditions,
+        retry=read_retry(found.get("onFailure"), method=operation.method, conditions=conditions),
+        pick=read_pick(found.get("x-mandat-pick")),
+        fallbacks=read_fallbacks(found.get("x-mandat-defaults"), outputs=outputs),
     )
 
 
@@ -75,7 +87,7 @@ def read_reference(node: Node) -> Reference:
     return value
 
 
-def _words(node: Node) -> Words:
+def read_words(node: Node) -> Words:
     text(node, at_most=300)
     return parse_text(node)
 
@@ -132,34 +144,6 @@ def _payload(node: Node | None, operation: Operation) -> tuple[Value, bool]:
     return parse_value(found["payload"]), True
 
 
-def _success(node: Node | None) -> tuple[int, ...]:
-    if node is None:
-        return (200,)
-    codes = []
-    for item in items(node, at_most=5):
-        found = members(item, required=("condition",), optional=("type",))
-        match = _STATUS.fullmatch(text(found["condition"]))
-        if match is None or ("type" in found and found["type"].value != "simple"):
-            raise item.refuse(
-                "a success criterion is simple and reads '$statusCode == 200', with any code from 200 to 299"
-            )
-        codes.append(int(match[1]))
-    if len(codes) != 1:
-        raise node.refuse("criteria must all hold, and an answer has one status code")
-    return tuple(codes)
-
-
-def _outputs(node: Node | None) -> tuple[Output, ...]:
-    outputs = []
-    for output, member in (named(node, at_most=MAX_OUTPUTS) if node else {}).items():
-        match = _FROM_BODY.fullmatch(text(member))
-        if match is None:
-            raise member.refuse("an output reads '$response.body#/NAME'")
-        tokens = match[1][1:].split("/")
-        outputs.append(Output(output, tuple(token.replace("~1", "/").replace("~0", "~") for token in tokens)))
-    return tuple(outputs)
-
-
 def _creation(node: Node | None) -> Creation | None:
     if node is None:
         return None
@@ -168,7 +152,7 @@ def _creation(node: Node | None) -> Creation | None:
         raise found["dns"].refuse(f"this must be one of {', '.join(_DNS_TYPES)}")
     return Creation(
         what=text(found["what"], at_most=60),
-        name=_words(found["name"]),
-        value=_words(found["value"]),
+        name=read_words(found["name"]),
+        value=read_words(found["value"]),
         dns=str(found["dns"].value) if "dns" in found else None,
     )

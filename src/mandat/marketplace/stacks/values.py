@@ -1,10 +1,11 @@
 """What a compiled stack is: frozen values, nothing left to interpret but references."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mandat.marketplace.stacks.expressions import Reference, Template, Value
 from mandat.marketplace.stacks.inputs import Inputs
 from mandat.marketplace.stacks.operations import Operation
+from mandat.marketplace.stacks.yaml_text import JsonValue
 
 Words = str | Reference | Template
 """Text for people, with inputs embedded."""
@@ -36,13 +37,51 @@ class Creation:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A member of the answer's body that must have one value."""
+
+    pointer: tuple[str, ...]
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Waiting: look again after so many seconds, so many times at most, as long as `condition` holds (None: anyway)."""
+
+    after_seconds: float
+    limit: int
+    condition: Condition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """The first item of the list at `pointer` whose members have these values."""
+
+    pointer: tuple[str, ...]
+    where: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What must answer once everything is there: a page at an address that a step named, asked for under `host`."""
+
+    words: Words
+    host: Words
+    address: Reference
+    port: Reference | int
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One call.
 
     Attributes:
         path_values, query_values: by parameter name; path values are complete.
         payload: the JSON body; None sends none.
-        success: status codes that mean it worked.
+        success: status codes that mean it worked. `conditions`: what its body must say besides.
+        retry: how long to wait for the conditions. `pick`: the item of a list that outputs are taken from.
+        fallbacks: outputs that the answer may lack.
         words: what the step does. `right`: what the right it needs allows, in words.
     """
 
@@ -57,6 +96,10 @@ class Step:
     success: tuple[int, ...]
     outputs: tuple[Output, ...]
     creation: Creation | None
+    conditions: tuple[Condition, ...] = ()
+    retry: Retry | None = None
+    pick: Pick | None = None
+    fallbacks: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +112,7 @@ class Stack:
         install: steps in order. `uninstall`: the steps that undo it; their rights are asked for then, not now.
         results: the install workflow's outputs, which `uninstall` refers to.
         source: the document's text.
+        health: what has to answer in the end; None when nothing has.
     """
 
     id: str
@@ -84,3 +128,4 @@ class Stack:
     uninstall: tuple[Step, ...]
     results: dict[str, Reference]
     source: str
+    health: Health | None = None

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from mandat.marketplace.problems import StartRefused
-from mandat.marketplace.store.schema import SCHEMA_VERSION, metadata
+from mandat.marketplace.store.schema import SCHEMA_VERSION, UPGRADES, metadata
 
 DATABASE_FILE = "marketplace.sqlite"
 LOCK_FILE = "marketplace.lock"
@@ -128,5 +128,10 @@ def _create_tables(engine: Engine, folder: Path) -> None:
             )
         if version == 0:
             metadata.create_all(connection)
+        else:
+            for older in range(version, SCHEMA_VERSION):
+                for statement in UPGRADES[older]:
+                    connection.exec_driver_sql(statement)
+        if version != SCHEMA_VERSION:
             connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.commit()

@@ -1,16 +1,16 @@
 """Installations and their steps. Every change of state is one conditional update: of two that race, one wins."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mandat.marketplace.stacks.yaml_text import JsonValue
-from mandat.marketplace.states import STARTS_AN_ATTEMPT, Event, State, StepState, sources
+from mandat.marketplace.states import AT_WORK, STARTS_AN_ATTEMPT, Event, State, StepState, sources
 from mandat.marketplace.store.database import Database
-from mandat.marketplace.store.schema import documents, installations, steps
+from mandat.marketplace.store.schema import asks, connections, documents, installations, steps
 from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind, StepRecord
 from mandat.protocol.access_rule import AccessRule
 
@@ -75,7 +75,9 @@ class Installations:
     def list_running(self) -> list[Installation]:
         """Those that the engine has to be at work on."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(installations).where(installations.c.state == State.RUNNING.value)).all()
+            rows = connection.execute(
+                select(installations).where(installations.c.state.in_([state.value for state in AT_WORK]))
+            ).all()
         return [_installation(row) for row in rows]
 
     def source_of(self, digest: str) -> str:
@@ -98,14 +100,12 @@ class Installations:
         Args:
             attempt: the attempt the news is from; news of another one changes nothing.
             problem: why it stands still now; kept until the next change.
-            connection_id: the permission to go on with.
+            connection_id: the permission to go on with, for installing or for removing.
 
         Returns:
             The new state; None when nothing was changed.
         """
         values: dict[str, Any] = {"changed": at, "problem": _problem_text(problem)}
-        if connection_id is not None:
-            values["connection_id"] = connection_id
         if event in STARTS_AN_ATTEMPT:
             values["attempt"] = installations.c.attempt + 1
         with self._database.writing() as connection:
@@ -113,12 +113,47 @@ class Installations:
                 condition = and_(installations.c.id == installation_id, installations.c.state == source.value)
                 if attempt is not None:
                     condition = and_(condition, installations.c.attempt == attempt)
+                given = _permission(target, connection_id)
                 changed = connection.execute(
-                    update(installations).where(condition).values(state=target.value, **values)
+                    update(installations).where(condition).values(state=target.value, **values, **given)
                 )
                 if changed.rowcount:
                     return target
         return None
+
+    def plan_removal(self, installation_id: str, *, rules: Sequence[AccessRule], positions: Mapping[str, int]) -> None:
+        """Keeps what a removal may do, and its steps by position; those that are known already stay as they are."""
+        rows = [
+            {
+                "installation_id": installation_id,
+                "step_id": step_id,
+                "position": position,
+                "state": StepState.WAITING.value,
+                "tries": 0,
+            }
+            for step_id, position in positions.items()
+        ]
+        stored = json.dumps([[rule.method, rule.path] for rule in rules])
+        with self._database.writing() as connection:
+            connection.execute(
+                update(installations).where(installations.c.id == installation_id).values(removal_rules=stored)
+            )
+            connection.execute(upsert(steps).on_conflict_do_nothing(), rows)
+
+    def forget(self, installation_id: str, *, state: State) -> bool:
+        """Takes an installation out of the list, with all that is known about it, if it still is in `state`."""
+        with self._database.writing() as connection:
+            found = connection.execute(
+                select(installations.c.id).where(
+                    installations.c.id == installation_id, installations.c.state == state.value
+                )
+            ).first()
+            if found is None:
+                return False
+            for table in (asks, connections, steps):
+                connection.execute(delete(table).where(table.c.installation_id == installation_id))
+            connection.execute(delete(installations).where(installations.c.id == installation_id))
+        return True
 
     def note_problem(self, installation_id: str, problem: Problem, *, at: float) -> None:
         """Says on the page what happened, without a change of state."""
@@ -192,7 +227,15 @@ def _installation(row: Row[Any]) -> Installation:
         problem=_problem(row.problem),
         ordered=row.ordered,
         changed=row.changed,
+        removal_rules=_rules(json.loads(row.removal_rules or "[]")),
+        removal_connection_id=row.removal_connection_id,
     )
+
+
+def _permission(target: State, connection_id: int | None) -> dict[str, int]:
+    if connection_id is None:
+        return {}
+    return {"removal_connection_id" if target is State.REMOVING else "connection_id": connection_id}
 
 
 def _rules(stored: Sequence[Sequence[str]]) -> tuple[AccessRule, ...]:

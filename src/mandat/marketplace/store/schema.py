@@ -14,10 +14,18 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 1
-"""Kept in SQLite's `user_version`. A later version changes older databases in `mandat.marketplace.store.database`."""
+SCHEMA_VERSION = 2
+"""Kept in SQLite's `user_version`. Older databases are changed by UPGRADES."""
 
 metadata = MetaData()
+
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        "ALTER TABLE installations ADD COLUMN removal_rules TEXT",
+        "ALTER TABLE installations ADD COLUMN removal_connection_id INTEGER",
+    ),
+}
+"""What makes the next version of a database of each older one."""
 
 registration = Table(
     "registration",
@@ -70,6 +78,8 @@ installations = Table(
     Column("problem", Text),  # JSON
     Column("ordered", Float, nullable=False),
     Column("changed", Float, nullable=False),
+    Column("removal_rules", Text),  # JSON: what was shown when the removal was asked for
+    Column("removal_connection_id", Integer),
     Index("installations_by_user", "user_id", "ordered"),
 )
 

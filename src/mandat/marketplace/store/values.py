@@ -21,6 +21,9 @@ class ProblemKind(StrEnum):
     NO_ANSWER = "no_answer"  # the provider did not answer, several times
     ANSWER_LOST = "answer_lost"  # a write may or may not have been done, and must not be repeated unasked
     STEP_IMPOSSIBLE = "step_impossible"  # the step cannot be sent as the stack describes it
+    NOT_IN_TIME = "not_in_time"  # what a step waits for did not happen within the stack's time limit
+    NOT_HEALTHY = "not_healthy"  # everything is there, but the result does not answer
+    CANCELLED = "cancelled"  # the customer wanted no further step
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """One order of one customer, and what became of it."""
+    """One order of one customer, and what became of it.
+
+    Attributes:
+        rules: what the customer was shown when she ordered. `connection_id`: the permission for them.
+        removal_rules: what she was shown when she had it removed; empty before. `removal_connection_id`: as above.
+    """
 
     id: str
     user_id: int
@@ -49,6 +57,8 @@ class Installation:
     problem: Problem | None
     ordered: float
     changed: float
+    removal_rules: tuple[AccessRule, ...] = ()
+    removal_connection_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
