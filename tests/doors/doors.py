@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
@@ -73,7 +74,8 @@ class DoorRunner:
         self._thread.start()
         self._doors: dict[str, Door] = {}
         self._ends: list[Callable[[], object]] = []
-        self._tasks: list[asyncio.Future[Any]] = []
+        self._tasks: list[Future[Any]] = []
+        self._recorders: list[RecordingServer] = []
 
     def door(self, name: str) -> Door:
         """The door of that name, started when first asked for."""
@@ -92,8 +94,12 @@ class DoorRunner:
         """Ends everything, last started first."""
         for end in reversed(self._ends):
             end()
+        for task in self._tasks:
+            task.result(15)
+        self._run(_close(self._recorders))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -104,6 +110,7 @@ class DoorRunner:
     def _recorder(self) -> RecordingServer:
         recorder = RecordingServer()
         self._run(recorder.start())
+        self._recorders.append(recorder)
         return recorder
 
     def _guard(self, **settings: Any) -> Guard:
@@ -135,6 +142,8 @@ class DoorRunner:
 
     def _gateway_before(self, recorder: RecordingServer) -> int:
         address = f"http://127.0.0.1:{recorder.port}"
+        stop = asyncio.Event()
+        self._ends.append(lambda: self._loop.call_soon_threadsafe(stop.set))
         listener = socket.create_server(("127.0.0.1", 0))
         settings = GatewaySettings(
             public_urls=PUBLIC_URLS,
@@ -154,7 +163,7 @@ class DoorRunner:
                 access_log=AccessLog(len),
                 clock=clock,
                 entropy=os.urandom,
-                stop=asyncio.Event(),
+                stop=stop,
             )
         )
         return int(listener.getsockname()[1])
@@ -162,6 +171,7 @@ class DoorRunner:
     def _serve(self, server: uvicorn.Server) -> int:
         listener = socket.create_server(("127.0.0.1", 0))
         self._begin(server.serve(sockets=[listener]))
+        self._ends.append(lambda: setattr(server, "should_exit", True))
         return int(listener.getsockname()[1])
 
     def _asgi(self, http: str) -> tuple[int, list[Seen]]:
@@ -200,7 +210,12 @@ class DoorRunner:
         )
         return self._serve(AskedServer(door, guard.is_trusted, on_ready=lambda: None))
 
-    def _front(self, style: str) -> tuple[int, list[Seen]]:
+    def front_alone(self, style: str) -> Door:
+        """A front whose forward-auth listener is down."""
+        port, seen = self._front(style, asked=free_ports(1))
+        return Door(style, port, seen)
+
+    def _front(self, style: str, *, asked: int | None = None) -> tuple[int, list[Seen]]:
         if not (Path(sys.executable).with_name(style).exists() or shutil.which(style)):
             pytest.skip(f"NOT TESTED: there is no {style} on this machine")
         recorder = self._recorder()
@@ -209,11 +224,11 @@ class DoorRunner:
         deployment = Deployment(
             listen=f"127.0.0.1:{port}",
             gateway=f"127.0.0.1:{self._gateway_before(recorder)}",
-            asked=f"127.0.0.1:{self.asked(style)}",
+            asked=f"127.0.0.1:{asked or self.asked(style)}",
             apis=tuple(Api(name, prefix, api) for prefix, name in (("/ip", "ip"), ("/v2", "two"), ("", "rest"))),
             max_body_bytes=1_048_576,
         )
-        folder = self._folder / style
+        folder = self._folder / f"{style}-{port}"
         folder.mkdir()
         command = {"nginx": nginx_command, "caddy": caddy_command, "envoy": envoy_command}[style](folder, deployment)
         log = (folder / "log").open("w")
@@ -258,6 +273,11 @@ def envoy_command(folder: Path, deployment: Deployment) -> list[str]:
         program, "-c", str(folder / "envoy.yaml"), "--concurrency", "1", "--log-level", "warning",
         "--use-dynamic-base-id", "--disable-hot-restart",
     ]  # fmt: skip
+
+
+async def _close(recorders: list[RecordingServer]) -> None:
+    for recorder in recorders:
+        await recorder.stop()
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

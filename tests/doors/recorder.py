@@ -28,12 +28,25 @@ class RecordingServer:
         self.seen: list[Seen] = []
         self.port = 0
         self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**22)
         self.port = self._server.sockets[0].getsockname()[1]
 
+    async def stop(self) -> None:
+        """Stops listening and ends every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(self._connections)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -51,9 +64,10 @@ class RecordingServer:
                     b"Clear-Site-Data: *\r\nAccess-Control-Allow-Origin: https://evil.example\r\n"
                     b"X-Ovh-QueryID: upstream\r\nContent-Length: 4\r\n\r\n" + length
                 )
-        except (asyncio.IncompleteReadError, OSError, ValueError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError, ValueError):
             pass
         finally:
+            self._connections.discard(task)
             writer.close()
 
 

@@ -9,6 +9,7 @@ themselves. Imports no framework. Source: PEP 3333, design.md 2 to 5; docs/guide
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -52,7 +53,6 @@ _PROTOCOLS: Final = ("HTTP/1.1", "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3")
 _RAW_KEYS: Final = ("REQUEST_URI", "RAW_URI")
 _is_plain = re.compile(rb"/[A-Za-z0-9\-._~!$&'()*+,=:@/]*").fullmatch
 _ANSWER_DROPPED: Final = frozenset(name.lower() for name in DROPPED_ANSWERS)
-_PHRASES: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 _READ_BYTES: Final = 65_536
 _log = logging.getLogger("mandat.enforcement.wsgi")
 
@@ -208,8 +208,10 @@ class _Exchange:
         )
 
     def _answer(self, answer: Answer) -> Iterable[bytes]:
-        status = f"{answer.status} {_PHRASES.get(answer.status, 'Refused')}"
-        self._start_response(status, [*answer.fields, ("Content-Length", str(len(answer.body)))])
+        status = HTTPStatus(answer.status)
+        self._start_response(
+            f"{status.value} {status.phrase}", [*answer.fields, ("Content-Length", str(len(answer.body)))]
+        )
         return [] if self._environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
 
 

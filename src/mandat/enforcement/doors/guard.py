@@ -8,7 +8,9 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from mandat.core.decision import CallHead, Permit, Policy
 from mandat.enforcement.doors.heads import Framing, read_framing
@@ -55,7 +57,7 @@ class GuardSettings:
             raise ValueError('public_urls is empty; list the addresses clients use, such as "https://api.example.org"')
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """What the application behind a door learns about a permitted call.
 
     `account` granted it, `application` and `credential` (their numbers) act for it, from `address`. `query_id` is what

@@ -7,7 +7,9 @@ threats.md 3.4; which names are managed is decided in `mandat.enforcement.gatewa
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from mandat.enforcement.gateway.framing import MAX_LENGTH_DIGITS, FramingFault, Headers, connection_options
 from mandat.enforcement.gateway.headers import canonical_name, find_connection_fault, is_managed
@@ -29,7 +31,7 @@ _visible: dict[bytes, bool] = {}
 _visible_unjudged: dict[bytes, bool] = {}
 
 
-class Framing(NamedTuple):
+class Framing(msgspec.Struct, frozen=True, gc=False):
     """What a head says about its call. `body_bytes` is 0 when there is no body, None when only its end will tell."""
 
     host: bytes
