@@ -63,9 +63,8 @@ def test_what_traefik_reads_is_yaml_and_passes_bodies(tmp_path: Path) -> None:
     assert {"X-Ovh-Signature", "Cookie", "Authorization"} <= set(dropped)
     for name, router in http["routers"].items():
         assert router["service"] in http["services"], name
-        assert router.get("middlewares", []) == (
-            ["mandat-ask", "mandat-drop"] if "domain" in name or "iam" in name else []
-        )
+        is_api = "domain" in name or "iam" in name
+        assert router.get("middlewares", []) == (["mandat-ask", "mandat-drop"] if is_api else [])
 
 
 @pytest.mark.parametrize(
@@ -77,10 +76,17 @@ def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, style: str
         render_deployment("nginx", configured(tmp_path, style, more=more), listen="0.0.0.0:80")
 
 
+def test_names_are_fit_for_every_proxy_and_differ(tmp_path: Path) -> None:
+    more = "".join(f'[[upstream]]\nprefix = "/{name}"\nurl = "http://10.0.0.1"\n' for name in ("a-b", "a.b", "a_b"))
+    text = render_deployment("nginx", configured(tmp_path, "nginx", more=more), listen="0.0.0.0:80")
+    for name in ("a_b", "a_b_1", "a_b_2"):
+        assert f"upstream mandat_api_{name} {{" in text
+
+
 def test_without_a_listener_there_is_nothing_to_print(tmp_path: Path) -> None:
     file = tmp_path / "mandat.toml"
     file.write_text('public_urls = ["https://api.example"]\n' + APIS)
-    with pytest.raises(Problem, match="forward_auth.listen is not set"):
+    with pytest.raises(Problem, match=r"forward_auth\.listen is not set"):
         render_deployment("nginx", file, listen="0.0.0.0:80")
 
 

@@ -118,14 +118,13 @@ def deployment_of(config: Config, *, listen: str, style: str) -> Deployment:
         split_address(listen)
     except ValueError:
         raise Problem(f'--listen "{listen}" is not HOST:PORT; write for example "0.0.0.0:80".') from None
-    apis = [
-        Api(
-            name=(upstream.name or upstream.prefix.strip("/")).replace("/", "_").replace("-", "_").replace(".", "_"),
-            prefix=upstream.prefix,
-            server=_server(upstream.url),
-        )
-        for upstream in config.upstream
-    ]
+    apis: list[Api] = []
+    for upstream in config.upstream:
+        # Names of blocks, matchers and clusters: letters, digits and underscores suit every proxy.
+        name = re.sub("[^A-Za-z0-9]", "_", upstream.name or upstream.prefix.strip("/"))
+        if any(api.name == name for api in apis):
+            name = f"{name}_{len(apis)}"
+        apis.append(Api(name=name, prefix=upstream.prefix, server=_server(upstream.url)))
     return Deployment(
         listen=listen,
         gateway=_reachable(config.listen),
