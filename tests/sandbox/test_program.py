@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ import dns.query
 import httpx2
 import pytest
 
+from mandat.sandbox.inspection import read_ledger
 from mandat.sandbox.problems import SandboxStartError
 from mandat.sandbox.seeds import seed
 from mandat.sandbox.store.database import open_database
+from mandat.sandbox.store.schema import STEPS
 from support.ports import free_ports
 from support.sandbox import ALICE, HOST, RunningSandbox
 from support.sandbox_process import SandboxProcess, real_time_gateway
@@ -90,6 +93,25 @@ def test_data_of_a_newer_version_is_left_alone(tmp_path):
     connection.close()
 
     assert_refuses_to_start(tmp_path, free_ports(3), "newer version", "99")
+
+
+def test_data_of_an_earlier_version_is_brought_up_to_date(tmp_path, sandbox_process):
+    connection = sqlite3.connect(tmp_path / "sandbox.sqlite3", isolation_level=None)
+    connection.executescript(STEPS[0])
+    soa = '{"server": "a.", "email": "b.", "serial": 1, "refresh": 1, "expire": 1, "nx_domain_ttl": 1, "ttl": 1}'
+    refreshed = f'{{"soa": {soa}, "records": []}}'
+    connection.execute("INSERT INTO zone VALUES ('old.example', ?, 86400, ?, ?)", (ALICE, soa, refreshed))
+    connection.execute("INSERT INTO ledger VALUES (1, 2, ?, 3, 4, 'GET', '/1.0/me', 200, NULL)", (ALICE,))
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+
+    started = sandbox_process(tmp_path)
+
+    zone = started.call("GET", "/domain/zone/old.example", account=ALICE).json()
+    assert (zone["dnssecActivated"], zone["lastUpdate"][:10]) == (False, "1970-01-02")
+    service = started.call("GET", "/domain/zone/old.example/serviceInfos", account=ALICE).json()
+    assert service["creation"] == "1970-01-02"
+    assert read_ledger(tmp_path)[0].path == "/1.0/me"
 
 
 def test_a_folder_that_is_none_is_said(tmp_path):

@@ -78,7 +78,8 @@ FRAGMENTS = st.lists(
     st.sampled_from(
         [
             "@", "www", "\n", " ", "IN", "A", "192.0.2.1", "MX", "10", "mail", "TXT", '"', '"a b"', ";", "(", ")",
-            "$TTL", "$ORIGIN", "SOA", "3600", "CNAME", "x.", "\\", "\\000", "1h", "\t", "CH", "ANY", "TYPE1", "\\#", "*", "-1",
+            "$TTL", "$ORIGIN", "SOA", "3600", "CNAME", "x.", "\\", "\\000", "1h", "\t", "CH", "ANY", "TYPE1", "\\#",
+            "*", "-1",
         ]
     )
 ).map(" ".join)  # fmt: skip

@@ -63,7 +63,8 @@ CREATE TABLE restore_point (
     PRIMARY KEY (zone, at)
 ) STRICT;
 CREATE TABLE task (
-    id INTEGER PRIMARY KEY,
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER NOT NULL UNIQUE,
     account TEXT NOT NULL,
     product TEXT NOT NULL,
     subject TEXT NOT NULL,

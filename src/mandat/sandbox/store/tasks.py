@@ -54,7 +54,9 @@ def draw_task_id(connection: sqlite3.Connection, entropy: Callable[[int], bytes]
 def put_task(connection: sqlite3.Connection, task: Task) -> None:
     """Stores a new task, or the new state of one."""
     connection.execute(
-        f"INSERT OR REPLACE INTO task ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT INTO task ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (id) DO UPDATE SET state = excluded.state, starts = excluded.starts, ends = excluded.ends,"
+        " updated = excluded.updated, doomed = excluded.doomed, comment = excluded.comment",
         (
             task.id, task.account, task.product, task.subject, task.function, task.state, task.created, task.starts,
             task.ends, task.updated, json.dumps(task.payload), task.doomed, task.comment,
@@ -66,7 +68,7 @@ def forget_old_tasks(connection: sqlite3.Connection, product: str, subject: str)
     """Forgets what ended longest ago when a subject has more tasks than are kept."""
     connection.execute(
         "DELETE FROM task WHERE id IN (SELECT id FROM task WHERE product = ? AND subject = ?"
-        " AND state NOT IN ('todo', 'doing') ORDER BY created DESC LIMIT -1 OFFSET ?)",
+        " AND state NOT IN ('todo', 'doing') ORDER BY position DESC LIMIT -1 OFFSET ?)",
         (product, subject, KEPT_TASKS),
     )
 
@@ -74,7 +76,7 @@ def forget_old_tasks(connection: sqlite3.Connection, product: str, subject: str)
 def list_tasks(connection: sqlite3.Connection, product: str, subject: str) -> list[Task]:
     """The tasks of a subject, oldest first."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM task WHERE product = ? AND subject = ? ORDER BY created, id",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM task WHERE product = ? AND subject = ? ORDER BY position",  # noqa: S608
         (product, subject),
     )
     return [_task(row) for row in rows]
@@ -93,7 +95,7 @@ def find_waiting_task(connection: sqlite3.Connection) -> Task | None:
     """Of the tasks that are not over, the one that something happens to first; None when all are over."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM task WHERE state IN ('todo', 'doing')"  # noqa: S608
-        " ORDER BY CASE state WHEN 'todo' THEN starts ELSE ends END, created, id LIMIT 1"
+        " ORDER BY CASE state WHEN 'todo' THEN starts ELSE ends END, position LIMIT 1"
     ).fetchone()
     return None if row is None else _task(row)
 
