@@ -91,6 +91,7 @@ class PostgresServer:
     def close(self) -> None:
         """Ends the server for good, whoever is still connected."""
         self.halt()
+        self._server.cleanup_mode = None  # it is stopped already, without the long farewell
         self._server.cleanup()
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from mandat.server.config import load_config
+from mandat.server.layout import layout_of
 from mandat.server.problems import Problem
-from mandat.server.sqlite_only import sqlite_layout
 from mandat.storage.faults import StorageFault
 from mandat.storage.keys import load_authority_keys
 from mandat.storage.verify import Finding, verify
@@ -15,7 +16,7 @@ def verify_installation(config_file: Path) -> list[Finding]:
     Raises:
         Problem: the configuration, the keys or the databases cannot be used.
     """
-    layout = sqlite_layout(config_file, instead="`mandat migrate` checks every row when it moves them there")
+    layout = layout_of(load_config(config_file), config_file)
     try:
         keys = load_authority_keys(layout.keys)
         if layout.place is None:
