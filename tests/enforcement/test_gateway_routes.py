@@ -9,7 +9,7 @@ from doubles.grants import MemoryGrants
 from doubles.upstream import RecordingUpstream
 from doubles.upstream_gateway import OPEN_ROUTES, PUBLIC_KEY, running_gateway
 from mandat.enforcement.assertion import jwks_document
-from mandat.enforcement.gateway.routes import Kind, RouteTable
+from mandat.enforcement.gateway.routes import Kind, RouteTable, is_api_path
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 from mandat.protocol.target import CanonicalTarget, parse_target
 
@@ -181,3 +181,21 @@ async def test_both_readings_of_an_encoded_slash_must_be_granted() -> None:
         granted = await gateway.ask(gateway.signed("GET", "/1.0/ip/a%2Fb/x"))
         refused = await gateway.ask(gateway.signed("GET", "/1.0/ip/a%2Fx/b"))
     assert (granted.status, refused.status, len(api.requests)) == (200, 403, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_api"),
+    [
+        (b"/1.0", True),
+        (b"/v1/", True),
+        (b"/v2", True),
+        (b"/1.0/me", True),
+        (b"/1.00", False),
+        (b"/v11", False),
+        (b"/1", False),
+        (b"/console/", False),
+        (b"/", False),
+    ],
+)
+def test_the_api_is_what_begins_with_a_version_as_a_whole_segment(path: bytes, is_api: bool) -> None:
+    assert is_api_path(path) is is_api
