@@ -20,16 +20,16 @@ from mandat.storage.keys import AuthorityKeys
 from mandat.storage.rekeying import Rekeying
 from mandat.storage.retention import Retention
 from mandat.storage.stores.application_rows import ApplicationRows
-from mandat.storage.stores.application_secrets import SqliteSecrets
-from mandat.storage.stores.applications import SqliteApplications
-from mandat.storage.stores.audit import AuditTrail, SqliteAudit
+from mandat.storage.stores.application_secrets import StoredSecrets
+from mandat.storage.stores.applications import StoredApplications
+from mandat.storage.stores.audit import AuditTrail, StoredAudit
 from mandat.storage.stores.credential_rows import CredentialRows
-from mandat.storage.stores.credentials import SqliteCredentials
-from mandat.storage.stores.login_attempts import SqliteLoginAttempts
-from mandat.storage.stores.personal_keys import SqlitePersonalKeys
-from mandat.storage.stores.requests import SqliteRequests
-from mandat.storage.stores.sessions import SqliteSessions
-from mandat.storage.stores.users import SqliteUsers
+from mandat.storage.stores.credentials import StoredCredentials
+from mandat.storage.stores.login_attempts import StoredLoginAttempts
+from mandat.storage.stores.personal_keys import StoredPersonalKeys
+from mandat.storage.stores.requests import StoredRequests
+from mandat.storage.stores.sessions import StoredSessions
+from mandat.storage.stores.users import StoredUsers
 from mandat.storage.usage import UsageStore
 
 __all__ = ["Storage", "has_databases", "migrate", "open_storage"]
@@ -41,15 +41,15 @@ _PUBLIC_KEY = "authority_public_key"
 class Storage:
     """The stores of one installation. Each implements the interface of its name in `mandat.authority.interfaces`."""
 
-    users: SqliteUsers
-    sessions: SqliteSessions
-    login_attempts: SqliteLoginAttempts
-    applications: SqliteApplications
-    secrets: SqliteSecrets
-    requests: SqliteRequests
-    credentials: SqliteCredentials
-    personal_keys: SqlitePersonalKeys
-    audit: SqliteAudit
+    users: StoredUsers
+    sessions: StoredSessions
+    login_attempts: StoredLoginAttempts
+    applications: StoredApplications
+    secrets: StoredSecrets
+    requests: StoredRequests
+    credentials: StoredCredentials
+    personal_keys: StoredPersonalKeys
+    audit: StoredAudit
     usage: UsageStore
     rekeying: Rekeying
     erasure: Erasure
@@ -128,20 +128,20 @@ def assemble(
     mac, signer, sealer = live.mac, live.signer, live.sealer
     rows = CredentialRows(mac, signer)
     application_rows = ApplicationRows(mac, signer, live.verifier)
-    applications = SqliteApplications(
+    applications = StoredApplications(
         grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail, credential_rows=rows
     )
-    credentials = SqliteCredentials(grants.writer, grants.readers, rows=rows, trail=trail)
+    credentials = StoredCredentials(grants.writer, grants.readers, rows=rows, trail=trail)
     return Storage(
-        users=SqliteUsers(requests.writer, requests.readers, mac=mac),
-        sessions=SqliteSessions(requests.writer, requests.readers, mac=mac),
-        login_attempts=SqliteLoginAttempts(requests.writer, requests.readers),
+        users=StoredUsers(requests.writer, requests.readers, mac=mac),
+        sessions=StoredSessions(requests.writer, requests.readers, mac=mac),
+        login_attempts=StoredLoginAttempts(requests.writer, requests.readers),
         applications=applications,
-        secrets=SqliteSecrets(grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail),
-        requests=SqliteRequests(requests.writer, requests.readers, mac=mac),
+        secrets=StoredSecrets(grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail),
+        requests=StoredRequests(requests.writer, requests.readers, mac=mac),
         credentials=credentials,
-        personal_keys=SqlitePersonalKeys(grants.writer, applications=applications, credentials=credentials),
-        audit=SqliteAudit(grants.readers),
+        personal_keys=StoredPersonalKeys(grants.writer, applications=applications, credentials=credentials),
+        audit=StoredAudit(grants.readers),
         usage=UsageStore(usage.writer, usage.readers),
         rekeying=Rekeying(
             grants.writer, grants.readers, live=live, applications=application_rows, credentials=rows, trail=trail

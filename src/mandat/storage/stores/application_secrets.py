@@ -1,4 +1,4 @@
-"""The secrets of applications: `SecretStore` on SQLite. Each change signs the application's row again."""
+"""The secrets of applications: `SecretStore`. Each change signs the application's row again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from mandat.storage.stores.audit import AuditTrail
 from mandat.storage.stores.guard import Row, log
 
 
-class SqliteSecrets:
+class StoredSecrets:
     """`SecretStore`."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Registered applications: `ApplicationStore` on SQLite. How rows are signed: `application_rows`."""
+"""Registered applications: `ApplicationStore`. How rows are signed: `application_rows`."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from mandat.storage.stores.credential_rows import CredentialRows
 from mandat.storage.stores.guard import Row
 
 
-class SqliteApplications:
+class StoredApplications:
     """`ApplicationStore`."""
 
     def __init__(

@@ -129,7 +129,7 @@ class AuditTrail:
         )
 
 
-class SqliteAudit:
+class StoredAudit:
     """`AuditReader`."""
 
     def __init__(self, readers: Readers) -> None:

@@ -1,4 +1,4 @@
-"""Answered delegations: `CredentialStore` on SQLite.
+"""Answered delegations: `CredentialStore`.
 
 One winner for each request: the hashes of its consumer key and its token are unique, and every later change is an
 UPDATE that names the state it starts from. Row, history and change log are written in one transaction.
@@ -23,7 +23,7 @@ from mandat.storage.stores.change_log import note_grant_change
 from mandat.storage.stores.credential_rows import CredentialRows, credential_of
 
 
-class SqliteCredentials:
+class StoredCredentials:
     """`CredentialStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, rows: CredentialRows, trail: AuditTrail) -> None:

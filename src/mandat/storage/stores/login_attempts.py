@@ -1,4 +1,4 @@
-"""Failed logins: `LoginAttempts` on SQLite. Logins are kept as hashes: people do type passwords into that field."""
+"""Failed logins: `LoginAttempts`. Logins are kept as hashes: people do type passwords into that field."""
 
 from hashlib import sha256
 
@@ -12,7 +12,7 @@ COUNTED_AT_MOST = 1_000
 """Counting stops here: no throttle needs to know more, and a count must not grow dear under attack."""
 
 
-class SqliteLoginAttempts:
+class StoredLoginAttempts:
     """`LoginAttempts`."""
 
     def __init__(self, writer: Writer, readers: Readers) -> None:

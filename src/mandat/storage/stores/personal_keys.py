@@ -1,4 +1,4 @@
-"""An application and its owner's own delegation to it, in one transaction: `PersonalKeyStore` on SQLite."""
+"""An application and its owner's own delegation to it, in one transaction: `PersonalKeyStore`."""
 
 from sqlalchemy import Connection
 
@@ -6,14 +6,14 @@ from mandat.authority.interfaces import PersonalKeyAudit, StorageUnavailable
 from mandat.authority.values import Application, Credential, NewApplication, NewCredential
 from mandat.core.credential import CredentialState
 from mandat.storage.engine.writer import Writer
-from mandat.storage.stores.applications import SqliteApplications
-from mandat.storage.stores.credentials import SqliteCredentials
+from mandat.storage.stores.applications import StoredApplications
+from mandat.storage.stores.credentials import StoredCredentials
 
 
-class SqlitePersonalKeys:
+class StoredPersonalKeys:
     """`PersonalKeyStore`."""
 
-    def __init__(self, writer: Writer, *, applications: SqliteApplications, credentials: SqliteCredentials) -> None:
+    def __init__(self, writer: Writer, *, applications: StoredApplications, credentials: StoredCredentials) -> None:
         """`writer` is the one that both stores write with."""
         self._writer = writer
         self._applications = applications

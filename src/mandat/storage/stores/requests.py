@@ -1,4 +1,4 @@
-"""Permission requests that wait: `RequestStore` on SQLite.
+"""Permission requests that wait: `RequestStore`.
 
 How many wait is kept as a tally beside the rows, in the same transactions: a check costs one index look-up, however
 many thousands wait. When a limit is reached, requests of that application that ran out are pruned before the caller is
@@ -59,7 +59,7 @@ def row_guard(mac: RowMac) -> RowGuard:
     return RowGuard(mac, "permission request", _GUARDED)
 
 
-class SqliteRequests:
+class StoredRequests:
     """`RequestStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:

@@ -1,4 +1,4 @@
-"""Logged-in browsers: `SessionStore` on SQLite. Rows carry a MAC, so that nobody can be logged in by an INSERT."""
+"""Logged-in browsers: `SessionStore`. Rows carry a MAC, so that nobody can be logged in by an INSERT."""
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -18,7 +18,7 @@ def row_guard(mac: RowMac) -> RowGuard:
     return RowGuard(mac, "session", _GUARDED)
 
 
-class SqliteSessions:
+class StoredSessions:
     """`SessionStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:

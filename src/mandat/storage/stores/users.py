@@ -1,4 +1,4 @@
-"""Accounts and who can log in to them: `UserStore` on SQLite. Rows carry a MAC: no row edit makes an operator."""
+"""Accounts and who can log in to them: `UserStore`. Rows carry a MAC: no row edit makes an operator."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def row_guard(mac: RowMac) -> RowGuard:
     return RowGuard(mac, "user", _GUARDED)
 
 
-class SqliteUsers:
+class StoredUsers:
     """`UserStore`."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:
