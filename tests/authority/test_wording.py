@@ -37,6 +37,10 @@ DOMAIN: dict[str, Any] = {
             ],
         },
         {"path": "/domain/zone/{zoneName}/refresh", "operations": [operation("POST", "")]},
+        {
+            "path": "/cloud/project/{serviceName}/instance",
+            "operations": [operation("POST", "Create an instance in the cloud project")],
+        },
     ],
     "models": {},
 }
@@ -59,6 +63,8 @@ def right(catalogue: Catalogue, rule: str) -> Right:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
+        ("POST /cloud/project/8c95/instance", "Create an instance in the cloud project 8c95"),
+        ("POST /cloud/project/*/instance", "Create an instance in the cloud project \u2013 any project"),
         ("POST /domain/zone/example.org/record", "Create a record in the zone example.org"),
         ("GET /domain/zone/example.org", "Read the zone's properties – zone example.org"),
         ("GET /domain/zone", "List your zones"),

@@ -9,7 +9,8 @@ from mandat.sandbox.dns.names import TargetFault
 from mandat.sandbox.dns.targets import FIELD_TYPES
 from mandat.sandbox.dns.zone import build_zone
 from mandat.sandbox.domain.checks import check_record
-from mandat.sandbox.domain.zone_files import ZoneFileFault, parse_zone_file, print_zone_file
+from mandat.sandbox.domain.zone_file_reading import ZoneFileFault, parse_zone_file
+from mandat.sandbox.domain.zone_file_writing import print_zone_file
 from mandat.sandbox.zone_content import Soa, ZoneContent, ZoneRecord
 
 SOA = Soa("ns.example.org.", "hostmaster@example.org", 7, 60, 60, 60, 900)

@@ -127,10 +127,14 @@ def _limits(operation: Operation, rule: AccessRule) -> Iterator[tuple[str, str |
 
 
 def _label(parameter: str, *, after: str) -> str:
-    """`zoneName` -> "zone", `credentialId` -> "credential id", and `id` after `record` -> "record id"."""
+    """`zoneName` -> "zone", `credentialId` -> "credential id", `id` after `record` -> "record id", and `serviceName`,
+    which OVH calls most products' identifiers, after `project` -> "project"."""
     words = [word.lower() for word in _WORD_BORDER.split(parameter) if word]
-    if words == ["id"] and after and not after.startswith("{"):
-        return f"{after} id"
+    if after and not after.startswith("{"):
+        if words == ["id"]:
+            return f"{after} id"
+        if words == ["service", "name"]:
+            return after
     if len(words) > 1 and words[-1] == "name":
         words.pop()
     return " ".join(words)

@@ -39,7 +39,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "List the instances of the Public Cloud project",
+                "List the instances of the cloud project",
                 f"{INSTANCE.name}[]",
                 "publicCloudProject:apiovh:instance/get",
                 of_project(list_project_instances),
@@ -47,7 +47,7 @@ INSTANCE_RESOURCES = (
             ),
             Operation(
                 "POST",
-                "Create an instance in the Public Cloud project",
+                "Create an instance in the cloud project",
                 INSTANCE_DETAIL.name,
                 "publicCloudProject:apiovh:instance/create",
                 of_project(create_instance),
@@ -77,7 +77,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "Read an instance of the Public Cloud project",
+                "Read an instance of the cloud project",
                 INSTANCE_DETAIL.name,
                 "publicCloudProject:apiovh:instance/get",
                 of_project(get_instance),
@@ -85,7 +85,7 @@ INSTANCE_RESOURCES = (
             ),
             Operation(
                 "DELETE",
-                "Delete an instance of the Public Cloud project",
+                "Delete an instance of the cloud project",
                 "void",
                 "publicCloudProject:apiovh:instance/delete",
                 of_project(remove_instance),
@@ -99,7 +99,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "List the instances of the Public Cloud project in a region",
+                "List the instances of the cloud project in a region",
                 f"{REGION_INSTANCE.name}[]",
                 "publicCloudProject:apiovh:region/instance/get",
                 of_project(list_region_instances),
@@ -107,7 +107,7 @@ INSTANCE_RESOURCES = (
             ),
             Operation(
                 "POST",
-                "Create instances in a region of the Public Cloud project",
+                "Create instances in a region of the cloud project",
                 OPERATION.name,
                 "publicCloudProject:apiovh:region/instance/create",
                 of_project(create_in_region),
@@ -138,7 +138,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "Read an instance of the Public Cloud project in a region",
+                "Read an instance of the cloud project in a region",
                 REGION_INSTANCE.name,
                 "publicCloudProject:apiovh:region/instance/get",
                 of_project(get_region_instance),
@@ -146,7 +146,7 @@ INSTANCE_RESOURCES = (
             ),
             Operation(
                 "DELETE",
-                "Delete an instance of the Public Cloud project in a region",
+                "Delete an instance of the cloud project in a region",
                 "void",
                 "publicCloudProject:apiovh:region/instance/delete",
                 of_project(remove_instance),
@@ -160,7 +160,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "List what was started in the Public Cloud project",
+                "List what was started in the cloud project",
                 f"{OPERATION.name}[]",
                 "publicCloudProject:apiovh:operation/get",
                 of_project(list_project_operations),
@@ -174,7 +174,7 @@ INSTANCE_RESOURCES = (
         (
             Operation(
                 "GET",
-                "Read how far something is that was started in the Public Cloud project",
+                "Read how far something is that was started in the cloud project",
                 OPERATION.name,
                 "publicCloudProject:apiovh:operation/get",
                 of_project(get_operation),

@@ -15,7 +15,7 @@ PROJECT_STATUS = Model(
 ACCESS = Model("cloud.AccessTypeEnum", "How much of a project can be used", values=("full", "restricted"))
 PROJECT = Model(
     "cloud.Project",
-    "A Public Cloud project",
+    "A cloud project",
     (
         Property("project_id", "string", "Identifier of the project", read_only=True),
         Property("projectName", "string", "Name of the project", nullable=True, read_only=True),

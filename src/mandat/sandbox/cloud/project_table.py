@@ -30,11 +30,11 @@ _KEY_ID = Parameter("keyId", "string", "path", "Identifier of the key", required
 _PROJECTS = (
     Resource(
         "/cloud/project",
-        "Your Public Cloud projects",
+        "Your cloud projects",
         (
             Operation(
                 "GET",
-                "List your Public Cloud projects",
+                "List your cloud projects",
                 "string[]",
                 "publicCloudProject:apiovh:get",
                 list_own_projects,
@@ -43,11 +43,11 @@ _PROJECTS = (
     ),
     Resource(
         BASE,
-        "A Public Cloud project",
+        "A cloud project",
         (
             Operation(
                 "GET",
-                "Read the properties of the Public Cloud project",
+                "Read the properties of the cloud project",
                 PROJECT.name,
                 "publicCloudProject:apiovh:get",
                 of_project(get_project),
@@ -63,7 +63,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "List the regions of the Public Cloud project",
+                "List the regions of the cloud project",
                 "string[]",
                 "publicCloudProject:apiovh:region/get",
                 of_project(list_regions),
@@ -77,7 +77,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "Read a region of the Public Cloud project",
+                "Read a region of the cloud project",
                 REGION.name,
                 "publicCloudProject:apiovh:region/get",
                 of_project(get_region),
@@ -91,7 +91,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "List the sizes that instances of the Public Cloud project can have",
+                "List the sizes that instances of the cloud project can have",
                 f"{FLAVOR.name}[]",
                 "publicCloudProject:apiovh:flavor/get",
                 of_project(list_flavors),
@@ -105,7 +105,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "Read a size that instances of the Public Cloud project can have",
+                "Read a size that instances of the cloud project can have",
                 FLAVOR.name,
                 "publicCloudProject:apiovh:flavor/get",
                 of_project(get_flavor),
@@ -119,7 +119,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "List the operating systems that instances of the Public Cloud project can have",
+                "List the operating systems that instances of the cloud project can have",
                 f"{IMAGE.name}[]",
                 "publicCloudProject:apiovh:image/get",
                 of_project(list_images),
@@ -139,7 +139,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "Read an operating system that instances of the Public Cloud project can have",
+                "Read an operating system that instances of the cloud project can have",
                 IMAGE.name,
                 "publicCloudProject:apiovh:image/get",
                 of_project(get_image),
@@ -153,7 +153,7 @@ _OFFERS = (
         (
             Operation(
                 "GET",
-                "List the volumes of the Public Cloud project",
+                "List the volumes of the cloud project",
                 f"{VOLUME.name}[]",
                 "publicCloudProject:apiovh:volume/get",
                 of_project(list_volumes),
@@ -169,7 +169,7 @@ _KEYS = (
         (
             Operation(
                 "GET",
-                "List the SSH keys of the Public Cloud project",
+                "List the SSH keys of the cloud project",
                 f"{SSH_KEY.name}[]",
                 "publicCloudProject:apiovh:sshkey/get",
                 of_project(list_project_keys),
@@ -177,7 +177,7 @@ _KEYS = (
             ),
             Operation(
                 "POST",
-                "Create an SSH key in the Public Cloud project",
+                "Create an SSH key in the cloud project",
                 SSH_KEY_DETAIL.name,
                 "publicCloudProject:apiovh:sshkey/create",
                 of_project(create_key),
@@ -197,7 +197,7 @@ _KEYS = (
         (
             Operation(
                 "GET",
-                "Read an SSH key of the Public Cloud project",
+                "Read an SSH key of the cloud project",
                 SSH_KEY_DETAIL.name,
                 "publicCloudProject:apiovh:sshkey/get",
                 of_project(get_key),
@@ -205,7 +205,7 @@ _KEYS = (
             ),
             Operation(
                 "DELETE",
-                "Delete an SSH key of the Public Cloud project",
+                "Delete an SSH key of the cloud project",
                 "void",
                 "publicCloudProject:apiovh:sshkey/delete",
                 of_project(remove_key),

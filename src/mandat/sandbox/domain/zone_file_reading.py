@@ -1,11 +1,10 @@
-"""Zone files: text in, records out, and back. What becomes of the records is decided elsewhere.
+"""Reading zone files: text in, records out. What becomes of the records is decided elsewhere.
 
-Reading is dnspython's; only `$ORIGIN` and `$TTL` are followed, because `$INCLUDE` reads files and a `$GENERATE` of one
+Parsing is dnspython's; only `$ORIGIN` and `$TTL` are followed, because `$INCLUDE` reads files and a `$GENERATE` of one
 line can make a billion records. Source: RFC 1035 5.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dns.exception
@@ -16,18 +15,14 @@ import dns.rdatatype
 import dns.zone
 from dns.rdtypes.ANY.SOA import SOA
 
-from mandat.sandbox.dns.names import text_of
 from mandat.sandbox.dns.targets import FIELD_TYPES
-from mandat.sandbox.dns.words import split_text
-from mandat.sandbox.dns.zone import RETRY_SECONDS, parse_mailbox
-from mandat.sandbox.zone_content import Soa, ZoneContent, ZoneRecord
+from mandat.sandbox.zone_content import Soa, ZoneRecord
 
 MAX_FILE_CHARACTERS = 1_000_000  # a body has at most a mebibyte; 5,000 records take half of it
 
 DEFAULT_TTL_SECONDS = 3600  # of a start of authority that has no time to live of its own
 
 _DIRECTIVES = ("$ORIGIN", "$TTL")
-_TEXT_TYPES = ("TXT", "SPF", "DKIM", "DMARC")
 _PLACE = re.compile(r"^<string>:(\d+): ")
 
 
@@ -90,37 +85,6 @@ def parse_zone_file(text: str, zone_name: str) -> ZoneFile:
         owner = name.relativize(origin).to_text() if name != origin else ""
         records += [ZoneRecord(0, kind, owner, _target(data), dataset.ttl) for data in dataset]
     return ZoneFile(soa, tuple(records))
-
-
-def print_zone_file(content: ZoneContent) -> str:
-    """`content` as a zone file that `parse_zone_file` and other DNS servers read back to what DNS serves."""
-    return "\n".join([*_lines(content), ""])
-
-
-def _lines(content: ZoneContent) -> Iterator[str]:
-    soa = content.soa
-    mailbox = text_of(parse_mailbox(soa.email)) if "@" in soa.email else _absolute(soa.email)
-    yield f"$ORIGIN {content.name}."
-    yield f"$TTL {soa.ttl}"
-    times = f"{soa.serial} {soa.refresh} {RETRY_SECONDS} {soa.expire} {soa.nx_domain_ttl}"
-    yield f"@ IN SOA {_absolute(soa.server)} {mailbox} ({times})"
-    for record in content.records:
-        kind = "TXT" if record.field_type in _TEXT_TYPES else record.field_type
-        target = _quoted(record.target) if kind == "TXT" else record.target
-        ttl = f"{record.ttl} " if record.ttl else ""
-        yield f"{record.sub_domain or '@'} {ttl}IN {kind} {target}"
-
-
-def _absolute(name: str) -> str:
-    return name if name.endswith(".") else f"{name}."
-
-
-def _quoted(target: str) -> str:
-    return " ".join(f'"{_escaped(string)}"' for string in split_text(target))
-
-
-def _escaped(string: bytes) -> str:
-    return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\{byte:03}" for byte in string)
 
 
 def _target(data: dns.rdata.Rdata) -> str:
