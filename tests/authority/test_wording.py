@@ -37,12 +37,18 @@ DOMAIN: dict[str, Any] = {
             ],
         },
         {"path": "/domain/zone/{zoneName}/refresh", "operations": [operation("POST", "")]},
+    ],
+    "models": {},
+}
+
+
+CLOUD: dict[str, Any] = {
+    "apis": [
         {
             "path": "/cloud/project/{serviceName}/instance",
             "operations": [operation("POST", "Create an instance in the cloud project")],
-        },
-    ],
-    "models": {},
+        }
+    ]
 }
 
 
@@ -51,6 +57,17 @@ def catalogue() -> Catalogue:
     made = Catalogue(own_documents())
     made.replace_source("sandbox", {"domain": DOMAIN})
     return made
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("POST /cloud/project/8c95/instance", "Create an instance in the cloud project 8c95"),
+        ("POST /cloud/project/*/instance", "Create an instance in the cloud project \u2013 any project"),
+    ],
+)
+def test_a_parameter_called_service_name_is_named_after_what_it_follows(rule: str, words: str) -> None:
+    assert right(Catalogue({"cloud": CLOUD}), rule).text == words
 
 
 def right(catalogue: Catalogue, rule: str) -> Right:
@@ -63,8 +80,6 @@ def right(catalogue: Catalogue, rule: str) -> Right:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("POST /cloud/project/8c95/instance", "Create an instance in the cloud project 8c95"),
-        ("POST /cloud/project/*/instance", "Create an instance in the cloud project \u2013 any project"),
         ("POST /domain/zone/example.org/record", "Create a record in the zone example.org"),
         ("GET /domain/zone/example.org", "Read the zone's properties – zone example.org"),
         ("GET /domain/zone", "List your zones"),
