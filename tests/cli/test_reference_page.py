@@ -16,6 +16,7 @@ COMMANDS = [
     "account create", "account list", "account close",
     "sandbox fault set", "sandbox fault list", "sandbox fault clear", "sandbox ledger",
     "request", "approve", "call", "sign", "rules check",
+    "stack check", "stack run",
 ]  # fmt: skip
 KEYS = {"--endpoint", "--application-key", "--application-secret", "--consumer-key", "--config-file"}
 
@@ -36,8 +37,9 @@ def test_every_option_is_in_the_section_of_its_command(command: str, capsys: pyt
 
 
 def test_no_command_is_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
-    for start in ([], ["app"], ["account"], ["rules"], ["keys"], ["audit"], ["sandbox"], ["sandbox", "fault"]):
+    topics = ("app", "account", "rules", "stack", "keys", "audit", "sandbox")
+    for start in ([], *([topic] for topic in topics), ["sandbox", "fault"]):
         run([*start, "--help"])
         listed = re.findall(r"│ ([a-z]+)  +\S", capsys.readouterr().out)
-        for name in set(listed) - {"app", "account", "rules", "keys", "audit", "fault"}:
+        for name in set(listed) - {"app", "account", "rules", "stack", "keys", "audit", "fault"}:
             assert " ".join([*start, name]) in COMMANDS

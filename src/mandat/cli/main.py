@@ -23,6 +23,7 @@ from mandat.cli import (
     migrating,
     rules,
     running,
+    stacks,
     verification,
 )
 from mandat.cli.failures import INTERRUPTED, OK, explain
@@ -46,7 +47,7 @@ for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
 for _command in (verification.verify, backup.backup, backup.restore, migrating.migrate):
     app.command(_command, group="Administer")
-for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app):
+for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app, stacks.app):
     app.command(_topic)
 
 

@@ -41,6 +41,7 @@ class ShownStep:
     state: StepState
     tries: int
     query_id: str | None
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +191,12 @@ def view_of(page: Page, installation: Installation) -> View:
     work = work_of(stack, installation, records)
     steps = [_step(_("See which account you answered with"), records[work.account_step])]
     scope = work.scope if removing else as_scope(installation.inputs)
-    steps += [_step(resolve_text(step.words, scope), records[step_id]) for step_id, step in work.steps.items()]
+    steps += [
+        _step(resolve_text(step.words, scope), records[step_id], waits=step.retry is not None)
+        for step_id, step in work.steps.items()
+    ]
     if HEALTH_STEP in records and stack.health is not None and not removing:
-        steps.append(_step(resolve_text(stack.health.words, scope), records[HEALTH_STEP]))
+        steps.append(_step(resolve_text(stack.health.words, scope), records[HEALTH_STEP], waits=True))
     plan = page.site.removals.plan(installation)
     done = sum(step.state is StepState.DONE for step in steps)
     nothing_made = not any(is_done(records, name) for name in records if not name.endswith(ACCOUNT_STEP))
@@ -244,8 +248,8 @@ def _own(page: Page, member: OpenSession) -> list[Installation]:
     return page.site.books.installations.list_own(member.user_id)
 
 
-def _step(words: str, record: StepRecord) -> ShownStep:
-    return ShownStep(words, record.state, record.tries, record.query_id)
+def _step(words: str, record: StepRecord, *, waits: bool = False) -> ShownStep:
+    return ShownStep(words, record.state, record.tries, record.query_id, waits)
 
 
 def _results(

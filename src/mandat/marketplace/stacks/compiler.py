@@ -109,6 +109,8 @@ def _install(
     inputs = read_inputs(workflow["inputs"], in_paths=in_paths)
     known = {Reference(Origin.INPUT, field.name) for field in inputs.fields}
     for node, step in zip(nodes, steps, strict=True):
+        if step.operation.method == "DELETE":
+            raise node.refuse("installing deletes nothing: what is to be deleted belongs to 'uninstall'")
         _check_words(node, step, known)
         _check_known(node, step, known)
         known |= {Reference(Origin.STEP, output.name, step.id) for output in step.outputs}
