@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _SOURCES = {
     "swagger-ui-bundle.js": _FOLDER / "vendor" / "swagger-ui",
     "swagger-ui.css": _FOLDER / "vendor" / "swagger-ui",
-    **dict.fromkeys(sorted(path.name for path in (_FOLDER / "static").iterdir()), _FOLDER / "static"),
+    **{path.name: path.parent for path in sorted((_FOLDER / "static").iterdir()) if path.suffix in _MEDIA_TYPES},
 }
-_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 
 @dataclass(frozen=True, slots=True)
