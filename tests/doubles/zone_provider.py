@@ -63,6 +63,7 @@ class ZoneProvider:
     published: list[Body] = field(default_factory=list)
     instances: dict[str, Body] = field(default_factory=dict)
     looks_until_active: int = 2
+    names_port: bool = True  # the sandbox does, OVHcloud does not
     site_fault: str | None = None
     visited: list[tuple[str, str, int]] = field(default_factory=list)
     site_address: tuple[str, int] = ("127.80.0.2", 8080)
@@ -255,7 +256,8 @@ class ZoneProvider:
         if self._looks[rest[0]] > self.looks_until_active and instance["status"] == "BUILD":
             address, port = self.site_address
             six = {"ip": "2001:db8::1", "type": "public", "version": 6}
-            four = {"ip": address, "type": "public", "version": 4, "httpPort": port}
+            four: Body = {"ip": address, "type": "public", "version": 4}
+            four |= {"httpPort": port} if self.names_port else {}
             instance |= {"status": "ACTIVE", "ipAddresses": [six, four]}
         return 200, instance
 

@@ -21,6 +21,10 @@ ORDER = "-order"
 """The field that tells one shown preview from another. No input of a stack can be called so."""
 
 
+MAX_SEARCH = 200
+"""Of what is searched for; more would be no search."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownCreation:
     """One line of "what will be created"."""
@@ -102,10 +106,29 @@ async def install(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
 
 
 def _catalogue(page: Page) -> ASGIResponse:
-    connected = "connected" in page.query().values
+    query = page.query().values
+    offered = page.site.books.shelf.list_offered()
+    words, category = query.get("q", "").strip()[:MAX_SEARCH], query.get("category", "")
     return page.render(
-        "catalogue.html", stacks=page.site.books.shelf.list_offered(), connected=connected, current="/stacks"
+        "catalogue.html",
+        stacks=find_stacks(offered, words=words, category=category),
+        categories=sorted({stack.category for stack in offered}),
+        words=words,
+        category=category,
+        connected="connected" in query,
+        current="/stacks",
     )
+
+
+def find_stacks(offered: Sequence[Stack], *, words: str, category: str) -> list[Stack]:
+    """Those of a category ("" for any) whose texts hold every one of `words`, capital letters or not."""
+    wanted = words.casefold().split()
+    found = []
+    for stack in offered:
+        texts = " ".join((stack.title, stack.summary, stack.description, stack.category, stack.publisher)).casefold()
+        if category in ("", stack.category) and all(word in texts for word in wanted):
+            found.append(stack)
+    return found
 
 
 def _form(page: Page, stack: Stack, *, typed: dict[str, str], problems: dict[str, str] | None = None) -> ASGIResponse:
