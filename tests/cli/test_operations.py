@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mandat.cli.main import run
+from mandat.server.locks import take_lock
 from support.serving import configuration
 
 
@@ -113,3 +114,49 @@ def test_a_secret_is_replaced_and_listed_and_ended(shell: Shell) -> None:
     assert shell("app", "end-secret", key, "2")[0] == 1
     assert shell.json("app", "rotate", key, "--overlap-days", "7")["old_ends"] > 0
     assert shell.json("verify") == {"findings": []}
+
+
+def test_a_backup_is_restored_and_what_was_taken_back_is_listed(shell: Shell, tmp_path: Path) -> None:
+    key = shell.json("app", "list")[0]["key"]
+    file = str(tmp_path / "mandat.tar")
+    assert shell.json("backup", file)["last_audit"] == 1
+    assert shell("backup", file)[0] == 1
+    shell("app", "suspend", key)
+    listed = shell("restore", file, "--list-only")[1]
+    assert "Applications suspended since: 1\nThat stays so.\nNothing was changed." in listed
+    assert shell.json("restore", file)["since"]["applications_suspended"] == [1]
+    assert shell.json("app", "list")[0]["status"] != "active"
+    assert shell.json("verify") == {"findings": []}
+    shell.json("restore", file, "--revive")
+    assert shell.json("app", "list")[0]["status"] == "active"
+
+
+def test_nothing_is_restored_while_a_supervisor_runs(shell: Shell, tmp_path: Path) -> None:
+    file = str(tmp_path / "mandat.tar")
+    shell.json("backup", file)
+    lock = take_lock(shell.folder / "data" / "supervisor.lock")
+    assert lock is not None
+    with lock:
+        status, _, err = shell("restore", file)
+    assert status == 1
+    assert "stop it first" in err
+
+
+def test_history_is_exported_and_checked_and_erased(shell: Shell, tmp_path: Path) -> None:
+    account = shell.json("account", "list")[0]["account"]
+    export, heads = tmp_path / "export.jsonl", tmp_path / "heads.json"
+    heads.write_text(json.dumps(shell.json("audit", "heads")))
+    export.write_text(shell("audit", "export", "--all")[1])
+    assert "olga" in export.read_text()
+    checked = run(["audit", "check", str(export), "--heads", str(heads)])
+    assert checked == 0
+    export.write_text(export.read_text().replace("user:olga", "user:eve"))
+    assert run(["audit", "check", str(export)]) == 1
+    assert shell("audit", "export")[0] == 2
+    assert shell("audit", "erase", "--account", account)[0] == 1
+    shell("account", "close", "olga")
+    assert shell.json("audit", "erase", "--account", account)["kept"] == 0
+    export.write_text(shell("audit", "export", "--all")[1])
+    assert "olga" not in export.read_text()
+    assert shell.json("verify") == {"findings": []}
+    assert run(["audit", "check", str(export), "--heads", str(heads)]) == 0
