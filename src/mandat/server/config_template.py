@@ -30,6 +30,8 @@ workers = "auto"
 trusted_proxies = []
 
 # Folder of the databases; folder of the key files (back them up apart); folder of sockets.
+# Instead of a folder, a PostgreSQL database that several nodes share (docs/guide/postgresql.md); its password comes
+# from MANDAT_STORAGE_PASSWORD: storage = "postgresql://mandat@db.example.com/mandat"
 storage = "data"
 keys = "keys"
 run = "run"
@@ -54,6 +56,11 @@ run = "run"
 # listen = "0.0.0.0:443"
 # certificate = "tls/fullchain.pem"
 # key = "tls/privkey.pem"
+
+# Where several nodes remember writes together; each by itself without it.
+# [redis]
+# url = "redis://cache.example.com:6379"
+# when_unreachable = "refuse"    # or "per-node"
 
 [limits]
 timestamp_window_seconds = 180   # how far a signature's time may be off, either way (30 to 300)
