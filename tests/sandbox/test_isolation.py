@@ -170,6 +170,9 @@ def test_a_killed_sandbox_leaves_no_process_behind_and_its_instances_come_back(t
     again = sandbox_process(tmp_path, killable.port)
     wait_for(lambda: _text(site) == "hello", what="the page")
     assert {wait_until_active(again, instance_id)["status"] for instance_id in many} == {"ACTIVE"}
+    assert again.call("DELETE", f"{again.project(ALICE)}/instance/{instance['id']}", account=ALICE).status_code == 200
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(site)
     again.end(signal.SIGTERM)
     wait_for(lambda: processes_of(tmp_path) == [], what="the end of its processes", seconds=5)
 
@@ -185,6 +188,25 @@ def test_without_bubblewrap_creating_is_refused_with_the_command_that_installs_i
         assert "apt-get install bubblewrap" in answer.json()["message"]
     assert sandbox.call("GET", f"{project}/instance", account=ALICE).json() == []
     assert sandbox.call("GET", project, account=ALICE).status_code == 200
+
+
+@needs_isolation
+def test_an_instance_that_could_not_be_isolated_at_one_start_serves_after_the_next(tmp_path, sandbox_process):
+    seed(tmp_path, accounts=[ALICE], zones={})
+    first = sandbox_process(tmp_path)
+    instance = wait_until_active(first, create(first)["id"])
+    first.end(signal.SIGKILL)
+    (tmp_path / "empty").mkdir()
+
+    without = sandbox_process(tmp_path, first.port, path=str(tmp_path / "empty"))
+    path = f"{without.project(ALICE)}/instance/{instance['id']}"
+    wait_for(lambda: without.call("GET", path, account=ALICE).json()["status"] == "ERROR", what="the error")
+    assert without.call("GET", path, account=ALICE).json()["ipAddresses"] == []
+    without.end(signal.SIGTERM)
+
+    again = sandbox_process(tmp_path, first.port)
+    wait_for(lambda: again.call("GET", path, account=ALICE).json() == instance, what="the instance")
+    assert _text(site_of(instance)) == "hello"
 
 
 def test_where_bubblewrap_cannot_work_its_words_are_passed_on(tmp_path):

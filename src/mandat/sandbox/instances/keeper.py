@@ -84,7 +84,7 @@ class InstanceKeeper:
     async def keep(self) -> None:
         """Keeps until cancelled, then ends everything."""
         try:
-            wanted = await self._wanted()
+            wanted = await self._wanted(also_failed=True)
             self._next_number = max((number_of(each.address) for each in wanted if each.address), default=0) + 1
             await asyncio.to_thread(self._remove_strangers, {each.id for each in wanted})
             while True:
@@ -97,8 +97,11 @@ class InstanceKeeper:
         finally:
             await self._end_all()
 
-    async def _wanted(self) -> list[Instance]:
-        """What is to run. Waits for storage that does not answer: without it nothing can be decided."""
+    async def _wanted(self, *, also_failed: bool = False) -> list[Instance]:
+        """What is to run. Waits for storage that does not answer: without it nothing can be decided.
+
+        `also_failed`: what ran once and was given up is tried again; what failed it may be gone, as after a restart.
+        """
         while True:
             try:
                 found = await self._database.run(list_instances)
@@ -106,7 +109,7 @@ class InstanceKeeper:
                 _log.error("instances cannot be read", extra={"fault": str(fault)})
                 await asyncio.sleep(PAUSE_SECONDS)
             else:
-                return [instance for instance in found if instance.status != _FAILED]
+                return [each for each in found if each.status != _FAILED or (also_failed and each.address is not None)]
 
     def _start(self, instance: Instance) -> None:
         task = asyncio.create_task(self._bring_up(instance))
