@@ -7,7 +7,7 @@ from mandat.marketplace.stacks.inputs import Checked, Misfit, check_typed
 from mandat.marketplace.stacks.shelf import LIBRARY, read_library
 from marketplace.documents import SMALL
 
-MAIL = read_library(LIBRARY)[0].inputs
+MAIL = next(stack for stack in read_library(LIBRARY) if stack.id == "mail-dns").inputs
 SMALL_INPUTS = compile_stack(SMALL, stack_id="small").inputs
 
 
