@@ -45,6 +45,7 @@ class SandboxProcess:
         self.folder = folder
         self.port = port
         self._gateway = gateway
+        self._http = httpx2.Client(base_url=f"http://{HOST}:{port}", timeout=20)
         self.process = subprocess.Popen(
             [sys.executable, "-c", MAIN, str(folder), str(port), jwks_url, ISSUER, AUDIENCE],
             stdout=subprocess.PIPE,
@@ -60,6 +61,7 @@ class SandboxProcess:
 
     def end(self, number: int) -> tuple[int, str]:
         """Sends the signal, unless it has ended; exit code and standard error."""
+        self._http.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=20)
@@ -68,8 +70,7 @@ class SandboxProcess:
     def call(self, method: str, path: str, *, account: str, body: Any = None) -> httpx2.Response:
         """A call for `account` below /1.0, as the gateway forwards it."""
         headers = {"X-Mandat-Assertion": self._gateway.assertion(account)}
-        url = f"http://{HOST}:{self.port}/1.0{path}"
-        return httpx2.request(method, url, headers=headers, json=body, timeout=20)
+        return self._http.request(method, f"/1.0{path}", headers=headers, json=body)
 
     def project(self, account: str) -> str:
         """The path of the account's first cloud project."""
