@@ -67,11 +67,10 @@ class Catalogue:
     def candidates(self, rule: AccessRule) -> Sequence[Operation]:
         """The operations that `rule` might cover, judged by method and first segment only."""
         by_first = self._operations.get(rule.method, {})
-        first, slash, _ = rule.path.removeprefix("/").partition("/")
+        first = rule.path.removeprefix("/").partition("/")[0]
         if "*" in first or not rule.path.startswith("/"):
             return [operation for operations in by_first.values() for operation in operations]
-        found = by_first.get(first, [])
-        return [*found, *by_first.get("{", [])] if slash or found else found
+        return [*by_first.get(first, []), *by_first.get("{", [])]
 
     def covered(self, rule: AccessRule) -> list[Operation]:
         """The operations of which `rule` covers at least one call, in the order of the documents."""
