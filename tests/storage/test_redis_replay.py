@@ -47,11 +47,16 @@ class OwnMemory:
 class Node:
     """A node with a clock of its own, wrong by `off` seconds."""
 
-    def __init__(self, server, *, off=0.0, node=None):
+    def __init__(self, server, *, off=0.0, node=None, deadline_seconds=10.0):
         self.clock = SetClock(time.time() + off)
         self.rest = SetClock(0.0)
         self.replay = SharedReplay(
-            make_client(server.url), window_seconds=WINDOW, clock=self.clock, monotonic=self.rest, node=node
+            make_client(server.url, deadline_seconds=deadline_seconds),
+            window_seconds=WINDOW,
+            clock=self.clock,
+            monotonic=self.rest,
+            node=node,
+            deadline_seconds=deadline_seconds,
         )
 
     async def admit(self, write):
@@ -137,6 +142,29 @@ async def test_a_restarted_server_refuses_what_was_signed_before_it_began(tmp_pa
         server.stop()
 
 
+async def test_a_server_that_came_back_with_an_older_state_refuses_what_it_may_have_forgotten(tmp_path):
+    server = RedisServer(tmp_path, "--dir", str(tmp_path))
+    node = Node(server)
+    client = make_client(server.url, deadline_seconds=10.0)
+    try:
+        await node.replay.begin()
+        await client.hincrby("mandat:replay:began", "at", -1_000_000)
+        await client.save()
+        forgotten = write(at=int(time.time()) + 1)
+        assert await node.admit(forgotten)
+        server.stop()
+        server.start()
+        with contextlib.suppress(SourceUnavailable):
+            await node.admit(write())
+        node.clock.advance(30)
+        node.rest.advance(1.1)
+        assert not await node.admit(forgotten)
+    finally:
+        await client.aclose()
+        await node.replay.close()
+        server.stop()
+
+
 @pytest.mark.parametrize("off", [-300, 300])
 async def test_what_is_too_old_is_judged_by_the_clock_of_the_node_that_asks(tmp_path, off):
     server = RedisServer(tmp_path)
@@ -153,7 +181,7 @@ async def test_what_is_too_old_is_judged_by_the_clock_of_the_node_that_asks(tmp_
 @pytest.mark.parametrize("away", ["stopped", "hanging"])
 async def test_without_the_server_writes_are_refused_and_pass_again_when_it_is_back(tmp_path, away):
     server = RedisServer(tmp_path)
-    node = Node(server)
+    node = Node(server, deadline_seconds=2.0)
     try:
         await node.replay.begin()
         assert await node.admit(write())

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -31,7 +32,11 @@ class RedisServer:
         """Starts it with an empty memory."""
         self._socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self._socket.exists, what="redis-server", every=0.01)
+        wait_for(self._listens, what="redis-server", every=0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def stop(self) -> None:
         """Kills it."""

@@ -66,6 +66,7 @@ class SharedReplay:
         node: the memory of this node alone. None: while the server cannot be reached, writes are refused. Given: it
             is always asked first, and alone decides while the server cannot be reached; then a signature that another
             node admitted passes once more here.
+        deadline_seconds: for one question; the client's own deadlines hold as well.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class SharedReplay:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         node: ReplayMemory | None,
+        deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._script: Callable[..., Awaitable[Any]] = client.register_script(_ADMIT)
         self._client = client
@@ -83,6 +85,7 @@ class SharedReplay:
         self._clock = clock
         self._monotonic = monotonic
         self._node = node
+        self._deadline_seconds = deadline_seconds
         self._failed_at = float("-inf")
 
     async def begin(self) -> None:
@@ -120,7 +123,7 @@ class SharedReplay:
         now_milliseconds = int(self._clock() * 1000)
         arguments = [call, int(strict), self._keep_milliseconds, now_milliseconds, timestamp]
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self._deadline_seconds):
                 answer = await self._script(keys=keys, args=[*arguments, int(REPEAT_SECONDS * 1000), MAX_ADMISSIONS])
         except (RedisError, OSError, TimeoutError) as fault:
             self._failed_at = self._monotonic()
@@ -128,12 +131,13 @@ class SharedReplay:
         return bool(answer == 1)
 
 
-def make_client(url: str, *, password: str | None = None) -> Redis:
+def make_client(url: str, *, password: str | None = None, deadline_seconds: float = DEADLINE_SECONDS) -> Redis:
     """A client that never asks twice: an answer that was lost may have admitted the write.
 
     Args:
         url: redis://HOST[:PORT][/DATABASE], rediss:// for TLS, or unix://PATH.
         password: None when the server wants none.
+        deadline_seconds: for connecting and for each answer.
 
     Raises:
         StorageFault: the URL cannot be used, or has a password in it.
@@ -144,8 +148,8 @@ def make_client(url: str, *, password: str | None = None) -> Redis:
         client = Redis.from_url(
             url,
             password=password,
-            socket_timeout=DEADLINE_SECONDS,
-            socket_connect_timeout=DEADLINE_SECONDS,
+            socket_timeout=deadline_seconds,
+            socket_connect_timeout=deadline_seconds,
             retry=Retry(NoBackoff(), 0),
         )
     except ValueError:
