@@ -13,9 +13,9 @@ from mandat.enforcement.doors.local_replay import LocalReplay
 from support.deciding import APPLICATION_KEY, APPLICATION_SECRET, CONSUMER_KEY, signed_headers
 
 
-def make_grants(grants: MemoryGrants | None = None) -> Any:
-    """One application, one credential that may do everything, put into `grants`."""
-    grants = grants or MemoryGrants()
+def make_grants() -> MemoryGrants:
+    """One application, one credential that may do everything."""
+    grants = MemoryGrants()
     grants.add_application(APPLICATION_KEY, APPLICATION_SECRET)
     grants.add_grant("GET *", "POST *", consumer_key=CONSUMER_KEY)
     return grants

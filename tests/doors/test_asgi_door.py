@@ -1,13 +1,11 @@
 """The ASGI door without a server: what it refuses to work with, what the application gets, what is given back."""
 
-import asyncio
 import json
 
 import pytest
 
 from doors.in_memory import Application, Asgi, asgi_call, make_grants, make_guard
 from doors.table import HOST
-from doubles.grants import MemoryGrants
 from mandat.enforcement.asgi import AsgiDoor
 from mandat.enforcement.doors.guard import Guard
 from mandat.enforcement.doors.heads import UnusableServer
@@ -122,33 +120,6 @@ async def test_storage_that_is_down_refuses_with_503() -> None:
     application = await served(call, guard=make_guard(grants))
     assert (call.status, application.scopes) == (503, [])
     assert json.loads(call.body)["errorCode"] == "SERVICE_UNAVAILABLE"
-
-
-async def test_changed_grants_are_looked_for_once_in_each_turn_of_the_loop() -> None:
-    class Checked(MemoryGrants):
-        """Grants whose freshness costs something."""
-
-        checks = 0
-        is_held = False
-
-        def hold_freshness(self) -> bool:
-            if self.is_held:
-                return False
-            self.checks += 1
-            self.is_held = True
-            return True
-
-        def release_freshness(self) -> None:
-            self.is_held = False
-
-    grants = make_grants(Checked())
-    guard = make_guard(grants)
-    calls = [asgi_call() for _ in range(5)]
-    await asyncio.gather(*(served(call, guard=guard) for call in calls))
-    assert [call.status for call in calls] == [200] * 5
-    assert (grants.checks, grants.is_held) == (1, False)
-    await served(asgi_call(), guard=guard)
-    assert grants.checks == 2
 
 
 async def test_what_is_not_in_memory_yet_is_found() -> None:

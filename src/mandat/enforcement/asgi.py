@@ -131,7 +131,7 @@ class _Exchange:
         if guard.is_unjudged(method, self._path):
             await self._answer_unjudged(method, headers, caller, int(now))
         elif framing.body_bytes == 0:
-            decision = guard.judge(call_head(method, self._target, headers, caller), b"")
+            decision = guard.point.judge(call_head(method, self._target, headers, caller), b"")
             if isinstance(decision, Suspended):
                 decision = await guard.point.finish(decision, _no_body)
             await self._act(decision, headers, caller)
@@ -142,7 +142,7 @@ class _Exchange:
         guard = self._guard
         reader = BodyReader(self._receive, framing.body_bytes, guard.budget, deadline_seconds=guard.limits.body_seconds)
         try:
-            decision = guard.judge(call_head(method, self._target, headers, caller), None)
+            decision = guard.point.judge(call_head(method, self._target, headers, caller), None)
             if isinstance(decision, Suspended):
                 decision = await guard.point.finish(decision, reader)
             await self._act(decision, headers, caller)

@@ -4,7 +4,6 @@ Wraps the same `EnforcementPoint` as the gateway's; the order of checks is `mand
 from the server and how an answer is given back is the work of `asgi`, `wsgi` and `forward_auth`.
 """
 
-import asyncio
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -13,14 +12,14 @@ from typing import Final
 
 import msgspec
 
-from mandat.core.decision import CallHead, Decision, Permit, Policy
+from mandat.core.decision import CallHead, Permit, Policy
 from mandat.enforcement.doors.heads import Framing, read_framing
 from mandat.enforcement.failures import AddressFailures
 from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import Caller, CallerDesk, plain_address
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.interfaces import GrantSource, ReplayMemory, UsageSink
-from mandat.enforcement.point import EnforcementPoint, Suspended
+from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.settings import AUTHORITY_PREFIXES, Limits
 from mandat.protocol.networks import Network
 from mandat.protocol.query_id import make_query_id
@@ -142,16 +141,6 @@ class Guard:
     def is_unjudged(self, method: bytes, path: bytes) -> bool:
         """Whether this request is anything but a call to be judged: few are, and this is cheap to ask."""
         return method == b"OPTIONS" or (method, path) in self._unjudged
-
-    def judge(self, head: CallHead, body: bytes | None) -> Decision | Suspended:
-        """As `EnforcementPoint.judge`, on the running loop; changed grants are looked for once in each of its turns.
-
-        That is enough: whatever is judged in one turn had come in before it began, and the release is queued in front
-        of everything that comes in later.
-        """
-        if self.point.hold_freshness():
-            asyncio.get_running_loop().call_soon(self.point.release_freshness)
-        return self.point.judge(head, body)
 
     def identify(
         self, peer: str | None, headers: Headers, *, is_http_1: bool = True

@@ -117,7 +117,7 @@ class Asked:
     def begin(self, head: CallHead) -> None:
         """Judge with what is in memory; go on in a task when that is not enough."""
         try:
-            decision = self._guard.judge(head, b"" if self._announced == 0 else None)
+            decision = self._guard.point.judge(head, b"" if self._announced == 0 else None)
         except Exception as error:
             self._inbox.put(error)
             return

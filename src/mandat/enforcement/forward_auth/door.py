@@ -164,7 +164,7 @@ class ForwardAuthDoor:
 
         try:
             is_bodiless = not original.has_body and (not self._style.passes_body or framing.body_bytes == 0)
-            decision = self._guard.judge(head, b"" if is_bodiless else None)
+            decision = point.judge(head, b"" if is_bodiless else None)
             if isinstance(decision, Suspended):
                 decision = await point.finish(decision, read_body)
         finally:
