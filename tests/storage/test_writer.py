@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.storage.engine.files import USAGE
-from mandat.storage.engine.writer import LONGEST_QUEUE, Writer
+from mandat.storage.engine.sqlite import SqliteWriter
+from mandat.storage.engine.writer import LONGEST_QUEUE
 
 INSERT = text("INSERT INTO rule_uses VALUES (1, :rule, 1, 1, 1)")
 RULES = "SELECT rule FROM rule_uses ORDER BY rule"
@@ -34,7 +35,7 @@ def commits():
 
 @pytest.fixture
 def writer(installation, commits):
-    made = Writer(USAGE.within(installation.data), synchronous="FULL", before_commit=commits, busy_seconds=0.2)
+    made = SqliteWriter(USAGE.within(installation.data), synchronous="FULL", before_commit=commits, busy_seconds=0.2)
     yield made
     made.close()
 
@@ -122,7 +123,7 @@ async def test_a_lock_of_somebody_else_ends_in_a_refusal_for_all_who_waited(inst
 
 
 async def test_a_lock_that_ends_in_time_is_waited_for(installation):
-    patient = Writer(USAGE.within(installation.data), synchronous="FULL", busy_seconds=20)
+    patient = SqliteWriter(USAGE.within(installation.data), synchronous="FULL", busy_seconds=20)
     with installation.locked("usage"):
         waiting = asyncio.create_task(patient.run(insert("patience")))
         await asyncio.sleep(0.05)
