@@ -60,7 +60,7 @@ def _read(folder: Path) -> tuple[str, bool] | None:
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         return str(marker["to"]), bool(marker["done"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):
         return "an unknown place", False
