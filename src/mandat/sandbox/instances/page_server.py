@@ -1,8 +1,9 @@
 """What runs inside an instance: a web server for the files of the folder it is started in. A program of its own.
 
 It imports nothing of Mandat and nothing outside the standard library, because nothing else is there. It has no network:
-connections come, one after the other, as open sockets over its standard input (`mandat.sandbox.instances.relay`), and
-when that closes, the sandbox is gone and so is this. HTTP is the standard library's.
+its standard input is a socket over which it says that it is ready, and over which connections come, one after the
+other, as open sockets (`mandat.sandbox.instances.relay`). When that closes, the sandbox is gone and so is this. HTTP is
+the standard library's.
 """
 
 import sys
@@ -15,7 +16,7 @@ import threading  # noqa: E402
 from http import HTTPStatus  # noqa: E402
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer  # noqa: E402
 
-READY = b"ready\n"
+READY = b"r"
 SLOWEST_SECONDS = 10.0  # how long a request may take to arrive, piece by piece
 _STACK_BYTES = 256 * 1024
 _TEXT_KINDS = (".html", ".htm", ".css", ".js", ".txt", ".svg", ".xml", ".json", ".md")
@@ -62,8 +63,7 @@ def main() -> None:
     server = SiteServer(("", 0), SiteHandler, bind_and_activate=False)
     server.socket.close()
     server.socket = socket.socket(fileno=0)
-    sys.stdout.buffer.write(READY)
-    sys.stdout.buffer.flush()
+    server.socket.sendall(READY)
     server.serve_forever(poll_interval=None)  # type: ignore[arg-type]
 
 

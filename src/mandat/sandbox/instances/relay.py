@@ -15,7 +15,7 @@ _TOKEN = b"c"
 
 
 class Relay:
-    """Serves `listener` with what is at the other end of `control`. Owns both from `start` on; `close` ends them."""
+    """Serves `listener` with what is at the other end of `control`. Both are non-blocking; `close` ends them."""
 
     def __init__(self, listener: socket.socket, control: socket.socket) -> None:
         self._listener = listener
@@ -26,7 +26,6 @@ class Relay:
 
     async def start(self) -> None:
         """Begins to take connections; returns at once."""
-        self._control.setblocking(False)
         self._server = await asyncio.start_server(self._carry, sock=self._listener)
 
     def close(self) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mandat.sandbox.store.cloud import Instance
 START_SECONDS = 10.0  # takes 0.06 s on an idle machine; the rest is for busy ones
 BACKLOG = 128
 FIRST_NUMBER, LAST_NUMBER = 1, 65_534
-READY = b"ready\n"  # what page_server says; never import it here, it keeps ssl out of its process
+READY = b"r"  # what page_server says; never import it here, it keeps ssl out of its process
 _SERVER = Path(__file__).with_name("page_server.py")
 _SAID_BYTES = 400
 
@@ -56,27 +56,32 @@ async def start_instance(
     listener = _listen(instance.address, http_port, number)
     address = str(listener.getsockname()[0])
     control, inner = socket.socketpair()
+    said, voice = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             *jail.command(site=site, script=_SERVER, host_name=instance.name),
             stdin=inner.fileno(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=voice,
+            stderr=voice,
         )
     except BaseException:
+        os.close(said)
         listener.close()
         control.close()
         raise
     finally:
         inner.close()
+        os.close(voice)
     running = RunningInstance(address, process, Relay(listener, control))
     try:
-        await _wait_until_ready(process)
+        await _wait_until_ready(control, said)
         await running.relay.start()
     except BaseException:
         running.end()
         await asyncio.shield(process.wait())
         raise
+    finally:
+        os.close(said)
     return running
 
 
@@ -141,12 +146,18 @@ def _try_listen(address: str, port: int) -> socket.socket | None:
     return listener
 
 
-async def _wait_until_ready(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None
+async def _wait_until_ready(control: socket.socket, said: int) -> None:
+    """`said` is the end of a pipe on which the web server complains when it cannot start."""
+    control.setblocking(False)
     try:
         async with asyncio.timeout(START_SECONDS):
-            said = await process.stdout.readline()
+            answer = await asyncio.get_running_loop().sock_recv(control, len(READY))
     except TimeoutError:
         raise InstanceFault(f"its web server was not ready within {START_SECONDS:.0f} s") from None
-    if said != READY:
-        raise InstanceFault(f"its web server did not start: {said[:_SAID_BYTES].decode(errors='replace').strip()}")
+    if answer != READY:
+        os.set_blocking(said, False)
+        try:
+            complaint = os.read(said, _SAID_BYTES)
+        except BlockingIOError:
+            complaint = b""
+        raise InstanceFault(f"its web server did not start: {complaint.decode(errors='replace').strip()}")
