@@ -7,6 +7,7 @@ rename each; while that is under way a marker keeps Mandat from starting on half
 Nothing may run on the databases meanwhile: the caller holds the supervisor's lock.
 """
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -135,8 +136,7 @@ class Restore:
     def _exchange(self, stage: Path, current: Path | None) -> Path | None:
         marker, before = self._folder / RESTORE_MARKER, None
         if current == self._folder:
-            before = self._folder / f"before-restore-{int(self._clock())}"
-            before.mkdir(mode=0o700)
+            before = self._new_folder(f"before-restore-{int(self._clock())}")
             _checkpoint(self._folder)
             for database in FILES:
                 shutil.copy2(database.within(self._folder), database.within(before))
@@ -154,6 +154,15 @@ class Restore:
         marker.unlink()
         sync_folder(self._folder)
         return before
+
+    def _new_folder(self, name: str) -> Path:
+        """A folder of that name, or with a number behind it: two restores may come within a second."""
+        folder = self._folder / name
+        numbers = itertools.count(2)
+        while folder.exists():
+            folder = self._folder / f"{name}-{next(numbers)}"
+        folder.mkdir(mode=0o700)
+        return folder
 
 
 async def _end_again(storage: Storage, since: SinceBackup, *, at: int) -> None:
