@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,44 @@ def test_without_bubblewrap_creating_is_refused_with_the_command_that_installs_i
         assert "apt-get install bubblewrap" in answer.json()["message"]
     assert sandbox.call("GET", f"{project}/instance", account=ALICE).json() == []
     assert sandbox.call("GET", project, account=ALICE).status_code == 200
+
+
+@needs_isolation
+@pytest.mark.slow
+def test_kills_at_any_moment_of_starting_instances_leave_nothing_behind_and_lose_nothing(tmp_path, sandbox_process):
+    seed(tmp_path, accounts=[ALICE], zones={})
+    made: list[str] = []
+    port = None
+    for round_ in range(8):
+        sandbox = sandbox_process(tmp_path, port)
+        port = sandbox.port
+        made += [create(sandbox)["id"] for _ in range(2)]
+        time.sleep(round_ * 0.01)  # not luck: another moment of starting each time
+        sandbox.end(signal.SIGKILL)
+        wait_for(lambda: processes_of(tmp_path) == [], what="the end of its processes", seconds=5)
+
+    last = sandbox_process(tmp_path, port)
+    sites = {site_of(wait_until_active(last, instance_id)) for instance_id in made}
+    assert len(sites) == len(made)
+    wait_for(lambda: all(_text(site) == "hello" for site in sites), what="the pages")
+
+
+@needs_isolation
+def test_what_a_killed_sandbox_left_running_is_ended_by_the_next(tmp_path, sandbox_process):
+    seed(tmp_path, accounts=[ALICE], zones={})
+    site = tmp_path / "instances" / "taken-over"
+    site.mkdir(parents=True)
+    stubborn = tmp_path / "stubborn.py"
+    stubborn.write_text("import time\nwhile True:\n    time.sleep(1)\n")
+    jail = Isolation(hidden=tmp_path).jail()
+    assert isinstance(jail, Jail)
+    left = subprocess.Popen(jail.command(site=site, script=stubborn, host_name="x"), stdin=subprocess.DEVNULL)
+    wait_for(lambda: processes_of(tmp_path) == [left.pid], what="the process")
+
+    sandbox_process(tmp_path)
+
+    assert left.wait(10) != 0
+    wait_for(lambda: not site.exists(), what="the end of its files")
 
 
 @needs_isolation

@@ -68,7 +68,7 @@ async def test_an_address_that_is_taken_is_said_and_a_new_instance_takes_the_nex
     with socket.create_server((address_of(1, port), port)):
         with pytest.raises(InstanceFault, match="is taken"):
             await start(tmp_path, "exit 0", address=address_of(1, port), port=port)
-        running = await start(tmp_path, "printf r >&0; exec sleep 30", port=port)
+        running = await start(tmp_path, "printf r >&0; exec cat > /dev/null", port=port)
         running.end()
         await running.process.wait()
 

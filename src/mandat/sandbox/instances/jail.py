@@ -3,7 +3,12 @@
 Bubblewrap gives it namespaces of its own (user, process, network, IPC, host name), a read-only system and a read-only
 folder; prlimit bounds what it uses up. The network namespace is empty, and no socket of ours goes in but connected
 pairs: a listening TCP socket would do for serving, but a process that holds one can disconnect it and connect it
-anywhere, the gateway's port included. Source: bwrap(1), prlimit(1), connect(2) on AF_UNSPEC.
+anywhere, the gateway's port included.
+
+What is started so ends when its standard input closes, and that closes with the sandbox. Not `--die-with-parent`: a
+bubblewrap that dies while it still sets up leaves a process behind that waits for it for ever (seen with 0.8.0). For
+the same reason what runs inside is killed, and never bubblewrap itself.
+Source: bwrap(1), prlimit(1), connect(2) on AF_UNSPEC.
 """
 
 import re
@@ -52,7 +57,6 @@ class Jail:
             "--cap-drop", "ALL",
             "--clearenv", "--setenv", "MALLOC_ARENA_MAX", "1",
             "--new-session",
-            "--die-with-parent",
             "--as-pid-1",
             "--",
             self.prlimit, f"--nproc={MAX_PROCESSES}", f"--as={MEMORY_BYTES}", f"--nofile={MAX_OPEN_FILES}",

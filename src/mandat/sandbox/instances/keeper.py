@@ -5,13 +5,13 @@ everything from the store again; an instance that is deleted while it starts is 
 """
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mandat.sandbox.instances.jail import Isolation
+from mandat.sandbox.instances.processes import end_leftovers
 from mandat.sandbox.instances.running import (
     FIRST_NUMBER,
     LAST_NUMBER,
@@ -29,7 +29,6 @@ FOLDER_NAME = "instances"
 AT_ONCE = 4  # starting at one time: more only take the processors from each other
 MOST_FAILURES = 5  # starts that failed and sudden deaths of one instance, before it is given up
 PAUSE_SECONDS = 0.5  # before a further try
-STOP_SECONDS = 3.0  # for killed processes to be gone
 
 _FAILED = "ERROR"
 
@@ -41,7 +40,7 @@ class InstanceKeeper:
 
     def __init__(self, database: Database, *, folder: Path, http_port: int, clock: Callable[[], float]) -> None:
         self._database = database
-        self._folder = folder / FOLDER_NAME
+        self._folder = folder.resolve() / FOLDER_NAME
         self._http_port = http_port
         self._clock = clock
         self._isolation = Isolation(hidden=folder.resolve())
@@ -184,6 +183,9 @@ class InstanceKeeper:
                 return
 
     def _remove_strangers(self, known: set[str]) -> None:
+        ended = end_leftovers(self._folder)
+        if ended:
+            _log.warning("ended what an earlier run left behind", extra={"processes": ended})
         if self._folder.is_dir():
             for folder in self._folder.iterdir():
                 if folder.name not in known:
@@ -197,6 +199,4 @@ class InstanceKeeper:
         for instance in running:
             instance.end()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await asyncio.gather(*(instance.process.wait() for instance in running))
+        await asyncio.gather(*(instance.wait_until_ended() for instance in running))

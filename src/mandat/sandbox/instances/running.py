@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mandat.sandbox.instances.jail import Jail
+from mandat.sandbox.instances.processes import end_inside
 from mandat.sandbox.instances.relay import Relay
 from mandat.sandbox.store.cloud import Instance
 
+STOP_SECONDS = 3.0
 START_SECONDS = 10.0  # takes 0.06 s on an idle machine; the rest is for busy ones
 BACKLOG = 128
 FIRST_NUMBER, LAST_NUMBER = 1, 65_534
@@ -33,10 +35,19 @@ class RunningInstance:
     relay: Relay
 
     def end(self) -> None:
-        """Ends it at once: the address refuses connections when this returns."""
+        """Ends it: the address refuses connections when this returns, its processes are gone soon after."""
         self.relay.close()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        end_inside(self.process.pid)
+
+    async def wait_until_ended(self) -> None:
+        """Waits for its processes to be gone. A bubblewrap that does not go in STOP_SECONDS is killed after all."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
 
 
 async def start_instance(
@@ -78,7 +89,7 @@ async def start_instance(
         await running.relay.start()
     except BaseException:
         running.end()
-        await asyncio.shield(process.wait())
+        await asyncio.shield(running.wait_until_ended())
         raise
     finally:
         os.close(said)
