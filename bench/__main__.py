@@ -63,7 +63,7 @@ def report(rows: list[tuple[str, list[Outcome]]], *, rounds: int, seconds: int, 
         f"wrk with 64 keep-alive connections, {credentials} credentials of 10 rules, one gateway process, "
         "access log on.",
         f"Machine: {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
-        "load generator, API and proxies on the same cores.",
+        "the proxy under test on one core of its own, load generator and API together on another; nginx logs too.",
         "",
         "| what | per second (median, min to max) | ratio to nginx, round by round | p50 | p99 | errors |",
         "|---|---|---|---|---|---|",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.credentials import CALL, Keys
+from bench.processes import LOAD_CORE, on_core
 from mandat.protocol.signature import sign
 
 CONNECTIONS = 64
@@ -39,7 +40,7 @@ def run_wrk(port: int, requests: list[str], *, seconds: int, folder: Path, conne
     lines.write_text("\n".join(request.replace("\r\n", "\\r\\n") for request in requests))
     script.write_text(_SCRIPT % lines)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"http://127.0.0.1:{port}/"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(on_core(LOAD_CORE, command), capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", output)
     if found is None:
         raise SystemExit(f"wrk said nothing usable: {output}")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,6 +26,17 @@ def wait_until_open(port: int, *, seconds: float = 30.0) -> None:
     raise SystemExit(f"nothing listens on port {port} after {seconds:.0f} s")
 
 
+PROXY_CORE, LOAD_CORE = "0", "1"
+"""The proxy under test has a core to itself; load generator and API share the other. Nobody gets more than his peer."""
+
+
+def on_core(core: str, command: list[str]) -> list[str]:
+    """The command, kept on one core with all it starts; as it is on a machine with one core or without taskset."""
+    if (os.cpu_count() or 1) < 2 or shutil.which("taskset") is None:
+        return command
+    return ["taskset", "-c", core, *command]
+
+
 @contextlib.contextmanager
 def running(command: list[str], port: int, *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a program for the length of the block, waiting until it listens."""
@@ -38,7 +50,7 @@ def running(command: list[str], port: int, *, log: Path) -> Iterator[subprocess.
         process.wait(timeout=20)
 
 
-def nginx(folder: Path, name: str, server: str, port: int) -> contextlib.AbstractContextManager[object]:
+def nginx(folder: Path, name: str, server: str, port: int, *, core: str) -> contextlib.AbstractContextManager[object]:
     """One nginx with one worker and its access log on; `server` is the inside of its `http` block."""
     home = folder / name
     home.mkdir()
@@ -55,7 +67,8 @@ http {{
 }}
 """
     )
-    return running(["nginx", "-p", str(home), "-c", str(config)], port, log=home / "output.log")
+    command = on_core(core, ["nginx", "-p", str(home), "-c", str(config)])
+    return running(command, port, log=home / "output.log")
 
 
 def trivial_api(folder: Path, port: int) -> contextlib.AbstractContextManager[object]:
@@ -65,6 +78,7 @@ def trivial_api(folder: Path, port: int) -> contextlib.AbstractContextManager[ob
         "api",
         f"server {{ listen 127.0.0.1:{port}; access_log off; default_type application/json; return 200 '{BODY}'; }}",
         port,
+        core=LOAD_CORE,
     )
 
 
@@ -77,6 +91,7 @@ def bare_proxy(folder: Path, port: int, api_port: int) -> contextlib.AbstractCon
         f"server {{ listen 127.0.0.1:{port};"
         " location / { proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection ''; } }",
         port,
+        core=PROXY_CORE,
     )
 
 
@@ -97,9 +112,8 @@ url = "http://127.0.0.1:{api_port}"
 describes = false
 """
     )
-    return running(
-        [sys.executable, "-m", "mandat.cli.main", "serve", "--config", str(config)], port, log=folder / "mandat.log"
-    )
+    command = [sys.executable, "-m", "mandat.cli.main", "serve", "--config", str(config)]
+    return running(on_core(PROXY_CORE, command), port, log=folder / "mandat.log")
 
 
 def config_file(folder: Path) -> Path:
