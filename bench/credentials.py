@@ -9,7 +9,7 @@ from mandat.authority.fault import Fault
 from mandat.authority.login import OpenedSession
 from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.messages import PermissionRequestMessage
-from mandat.server.administration import open_administration
+from mandat.server.operations.administration import open_administration
 
 RULES = (
     *(AccessRule("GET", f"/domain/zone/zone-{number}.example/*") for number in range(9)),

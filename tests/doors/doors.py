@@ -38,7 +38,7 @@ from mandat.enforcement.settings import GatewaySettings, Upstream
 from mandat.enforcement.wsgi import WsgiDoor
 from mandat.server.deployment import caddy, envoy, nginx
 from mandat.server.deployment.values import Api, Deployment
-from mandat.server.forward_auth_process import AskedServer
+from mandat.server.processes.forward_auth import AskedServer
 from support.ports import free_ports
 from support.waiting import wait_for
 

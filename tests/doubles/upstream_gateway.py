@@ -16,7 +16,7 @@ from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
 from mandat.enforcement.gateway.run import Entrances, run_gateway
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
-from mandat.enforcement.replay_memory import ReplayMemory
+from mandat.enforcement.replay.memory import ReplayMemory
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 
 PRIVATE_KEY = bytes(range(32))

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mandat.enforcement.interfaces import WriteSeen
-from mandat.enforcement.replay_memory import MAX_ADMISSIONS, REPEAT_SECONDS, ReplayMemory
+from mandat.enforcement.replay.memory import MAX_ADMISSIONS, REPEAT_SECONDS, ReplayMemory
 
 WINDOW = 180
 START = 1_700_000_000

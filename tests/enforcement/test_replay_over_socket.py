@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
-from mandat.enforcement.replay_client import ReplayClient
-from mandat.enforcement.replay_keeper import serve_replay
-from mandat.enforcement.replay_memory import ReplayMemory
+from mandat.enforcement.replay.client import ReplayClient
+from mandat.enforcement.replay.keeper import serve_replay
+from mandat.enforcement.replay.memory import ReplayMemory
 
 
 def _memory() -> ReplayMemory:

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mandat.server.config import (
+from mandat.server.configuration.reading import (
     Config,
     ForwardAuthConfig,
     FreshnessConfig,
@@ -18,7 +18,7 @@ from mandat.server.config import (
     UpstreamConfig,
     load_config,
 )
-from mandat.server.config_template import TEMPLATE, demo_config
+from mandat.server.configuration.template import TEMPLATE, demo_config
 from mandat.server.problems import Problem
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"

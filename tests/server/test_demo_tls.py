@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mandat.server.demo_tls import prepare_demo_tls
+from mandat.server.demo.certificates import prepare_demo_tls
 from mandat.server.problems import Problem
-from mandat.server.tls import TlsFiles, TlsIdentity
+from mandat.server.processes.tls import TlsFiles, TlsIdentity
 from support.handshake import shake_hands
 
 HOSTS = ["127.0.0.1", "localhost", "eu.api.ovh.com", "::1", "bücher.example"]

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mandat.server.problems import Problem
-from mandat.server.tls import TlsFiles, TlsIdentity
+from mandat.server.processes.tls import TlsFiles, TlsIdentity
 from support.certificates import common_name, make_certificate, write_key
 from support.handshake import anyone, shake_hands
 

@@ -10,7 +10,7 @@ import pytest
 from doubles.nature import CountingEntropy, SetClock
 from doubles.stores import MemoryStores
 from mandat.storage.database import Storage
-from mandat.storage.grant_reader import SqliteGrantSource
+from mandat.storage.grants.reader import SqliteGrantSource
 from support.postgres import PostgresInstallation, PostgresServer
 from support.storage import NOW, Installation, Scene
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mandat.storage.audit_export import Scope, check_export, export_lines, read_heads
+from mandat.storage.operations.audit_export import Scope, check_export, export_lines, read_heads
 from support.storage import NOW
 
 

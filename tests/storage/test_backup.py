@@ -11,11 +11,11 @@ import pytest
 
 from mandat.authority.values import ApplicationStatus, AuditEvent, Role, Session
 from mandat.core.credential import CredentialState
-from mandat.storage.backup import BackupFault, unpack_backup, write_backup
 from mandat.storage.engine.migration import RESTORE_MARKER
 from mandat.storage.faults import RestoreUnfinished
-from mandat.storage.keys import create_keys, load_authority_keys
-from mandat.storage.restore import Restore
+from mandat.storage.keys.keyrings import create_keys, load_authority_keys
+from mandat.storage.operations.backup import BackupFault, unpack_backup, write_backup
+from mandat.storage.operations.restore import Restore
 from support.rotating import Rotating
 from support.storage import NOW, Installation, Scene, entry, hash_of
 

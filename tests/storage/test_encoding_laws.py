@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mandat.protocol.access_rule import AccessRule
-from mandat.storage.keys import SealingKey
+from mandat.storage.keys.keyrings import SealingKey
+from mandat.storage.keys.sealing import RowMac, Sealer, Unsealer, canonical
 from mandat.storage.rows import (
     DamagedRow,
     details_text,
@@ -19,7 +20,6 @@ from mandat.storage.rows import (
     read_rules,
     rules_text,
 )
-from mandat.storage.sealing import RowMac, Sealer, Unsealer, canonical
 
 fields = st.lists(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.binary(max_size=8)), max_size=6

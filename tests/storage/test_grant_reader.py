@@ -181,6 +181,6 @@ async def test_the_reader_writes_nothing(installation, scene, source):
 
 
 def test_the_way_to_the_reader_imports_no_orm():
-    program = "import sys, mandat.storage.grant_reader; print([name for name in sys.modules if 'sqlalchemy' in name])"
+    program = "import sys, mandat.storage.grants.reader; print([name for name in sys.modules if 'sqlalchemy' in name])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

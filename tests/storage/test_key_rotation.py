@@ -7,10 +7,10 @@ import pytest
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.core.credential import CredentialState
 from mandat.enforcement.interfaces import MISSING, SourceUnavailable
-from mandat.storage.grant_reader import SqliteGrantSource
-from mandat.storage.key_files import node_key_file
-from mandat.storage.keys import load_node_keys
-from mandat.storage.sealing import RowSigner
+from mandat.storage.grants.reader import SqliteGrantSource
+from mandat.storage.keys.files import node_key_file
+from mandat.storage.keys.keyrings import load_node_keys
+from mandat.storage.keys.sealing import RowSigner
 from mandat.storage.stores.credential_rows import signed_bytes
 from support.rotating import CutOff, Rotating, open_live
 from support.storage import NOW, Scene, entry, hash_of

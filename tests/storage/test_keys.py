@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from mandat.storage.faults import FolderNotWritable, KeysExist, KeysMissing, KeysUnreadable
-from mandat.storage.keys import create_keys, has_keys, load_authority_keys, load_node_keys
+from mandat.storage.keys.keyrings import create_keys, has_keys, load_authority_keys, load_node_keys
 from support.storage import Installation
 
 FILES = ("authority.json", "node.json")

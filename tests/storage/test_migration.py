@@ -25,7 +25,7 @@ from mandat.storage.faults import (
     NewerDatabase,
     OlderDatabase,
 )
-from mandat.storage.keys import create_keys, load_authority_keys
+from mandat.storage.keys.keyrings import create_keys, load_authority_keys
 from support.storage import Installation, Scene
 
 

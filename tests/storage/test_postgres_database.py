@@ -17,7 +17,7 @@ from mandat.authority.values import Credential
 from mandat.storage.engine import tables
 from mandat.storage.engine.migration import MIGRATIONS
 from mandat.storage.faults import KeysOfAnotherInstallation, NewerDatabase, OlderDatabase
-from mandat.storage.keys import create_keys, load_authority_keys
+from mandat.storage.keys.keyrings import create_keys, load_authority_keys
 from mandat.storage.postgres.access import GRANTS, USAGE, PostgresWriter, make_engine
 from mandat.storage.postgres.database import has_installation, open_postgres
 from mandat.storage.postgres.migration import HEAD, migrate_postgres

@@ -7,13 +7,13 @@ import pytest
 from mandat.authority.values import AuditEvent, Role
 from mandat.core.credential import CredentialState
 from mandat.enforcement.interfaces import Use
-from mandat.storage.key_files import node_key_file
-from mandat.storage.keys import load_authority_keys
+from mandat.storage.keys.files import node_key_file
+from mandat.storage.keys.keyrings import load_authority_keys
+from mandat.storage.keys.rotation import Rotation
 from mandat.storage.postgres.database import open_postgres
 from mandat.storage.postgres.freshness import LeaseTerms
 from mandat.storage.postgres.grant_source import PostgresGrantSource
 from mandat.storage.postgres.verify import verify_postgres
-from mandat.storage.rotation import Rotation
 from support.storage import DAY, NOW, Scene, entry, hash_of
 
 

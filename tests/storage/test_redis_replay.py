@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from doubles.nature import SetClock
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
-from mandat.enforcement.replay_memory import ReplayMemory
+from mandat.enforcement.replay.memory import ReplayMemory
 from mandat.storage.faults import StorageFault
 from mandat.storage.redis_replay import SharedReplay, find_weakness, make_client
 from support.redis import RedisServer

@@ -14,7 +14,7 @@ import psycopg
 
 from doubles.nature import CountingEntropy, SetClock
 from mandat.storage.database import Storage
-from mandat.storage.keys import AuthorityKeys, NodeKeys, create_keys, load_authority_keys, load_node_keys
+from mandat.storage.keys.keyrings import AuthorityKeys, NodeKeys, create_keys, load_authority_keys, load_node_keys
 from mandat.storage.postgres.database import open_postgres
 from mandat.storage.postgres.migration import migrate_postgres
 from mandat.storage.postgres.place import PostgresPlace, parse_place

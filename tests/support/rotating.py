@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mandat.authority.values import AuditEvent
 from mandat.storage.database import open_storage
-from mandat.storage.rotation import Rotation
+from mandat.storage.keys.rotation import Rotation
 from support.storage import entry
 
 

@@ -15,9 +15,9 @@ from mandat.core.credential import CredentialEvent, CredentialState
 from mandat.core.grant import Network
 from mandat.protocol.access_rule import AccessRule
 from mandat.storage.database import Storage, migrate, open_storage
-from mandat.storage.grant_reader import SqliteGrantSource
-from mandat.storage.keys import AuthorityKeys, create_keys, load_authority_keys, load_node_keys
-from mandat.storage.verify import Finding, verify
+from mandat.storage.grants.reader import SqliteGrantSource
+from mandat.storage.keys.keyrings import AuthorityKeys, create_keys, load_authority_keys, load_node_keys
+from mandat.storage.operations.verify import Finding, verify
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -109,7 +109,7 @@ class Installation:
             connection.close()
 
     def verify(self) -> list[Finding]:
-        """What `storage.verify` finds."""
+        """What `storage.operations.verify` finds."""
         return verify(self.data, self.keys)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from mandat.core.credential import CredentialEvent, CredentialState, next_state
-from mandat.storage.keys import load_authority_keys
-from mandat.storage.verify import verify
+from mandat.storage.keys.keyrings import load_authority_keys
+from mandat.storage.operations.verify import verify
 
 Kind = Literal["confirm", "revoke", "call"]
 Outcome = Literal["ok", "fail", "unknown"]

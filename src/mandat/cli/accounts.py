@@ -12,7 +12,7 @@ from mandat.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from mandat.authority.values import User
-    from mandat.server.administration import Administration
+    from mandat.server.operations.administration import Administration
 
 account = App(name="account", help="Accounts and their logins: create, list, close.", group="Administer")
 

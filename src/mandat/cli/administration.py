@@ -12,7 +12,7 @@ from mandat.cli.options import AdminOptions, find_config
 if TYPE_CHECKING:
     from mandat.authority.fault import Fault
     from mandat.authority.values import User
-    from mandat.server.administration import Administration
+    from mandat.server.operations.administration import Administration
 
 LOCAL = "127.0.0.1"
 """What the audit shows as the address of somebody who sits at the machine."""
@@ -27,7 +27,7 @@ def administer(options: AdminOptions, work: Callable[["Administration"], Awaitab
     Raises:
         UsageFault: there is no such installation. Problem: it cannot be used, or `work` was refused.
     """
-    from mandat.server.administration import open_administration
+    from mandat.server.operations.administration import open_administration
 
     config = find_config(options)
 

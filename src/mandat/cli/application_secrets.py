@@ -12,7 +12,7 @@ from mandat.cli.output import say, say_json, say_table
 if TYPE_CHECKING:
     from mandat.authority.application_secrets import SecretInUse
     from mandat.authority.values import ApplicationSecret
-    from mandat.server.administration import Administration
+    from mandat.server.operations.administration import Administration
 
 DAY_SECONDS = 86_400
 

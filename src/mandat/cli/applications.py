@@ -10,7 +10,7 @@ from mandat.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from mandat.authority.values import Application, User
-    from mandat.server.administration import Administration
+    from mandat.server.operations.administration import Administration
 
 app = App(
     name="app",

@@ -36,7 +36,7 @@ def export_history(
     """
     if (account is not None) + (application is not None) + everything != 1:
         raise UsageFault("Give one of --account, --application and --all.")
-    from mandat.server.audit_work import export_history as lines
+    from mandat.server.operations.audit import export_history as lines
 
     for line in lines(find_config(options), account=account, application=application):
         # Escaped by JSON: nothing in a line can steer a terminal.
@@ -53,7 +53,7 @@ def show_heads(*, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIONS)
     as_json
         Print what `mandat audit check` compares an export with.
     """
-    from mandat.server.audit_work import history_heads
+    from mandat.server.operations.audit import history_heads
 
     heads = history_heads(find_config(options))
     if as_json:
@@ -83,7 +83,7 @@ def check_export(export: Path, /, *, heads: Path | None = None, as_json: JsonFla
     as_json
         Print {"scope": ..., "entries": ..., "erased": ..., "findings": [...]}.
     """
-    from mandat.storage.audit_export import check_export as check
+    from mandat.storage.operations.audit_export import check_export as check
 
     checked = check(_lines(export), heads=None if heads is None else _heads(heads))
     if as_json:
@@ -114,7 +114,7 @@ def erase_account(*, account: str, as_json: JsonFlag = False, options: AdminOpti
     as_json
         Print {"lines": ..., "kept": ...}.
     """
-    from mandat.server.audit_work import erase_account as erase
+    from mandat.server.operations.audit import erase_account as erase
 
     erased = erase(find_config(options), account)
     if as_json:

@@ -9,8 +9,8 @@ from mandat.cli.options import AdminOptions, JsonFlag, Switch, find_config
 from mandat.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from mandat.storage.restore import Restored
-    from mandat.storage.since_backup import SinceBackup
+    from mandat.storage.operations.restore import Restored
+    from mandat.storage.operations.since_backup import SinceBackup
 
 
 def backup(file: Path, /, *, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIONS) -> int:
@@ -25,7 +25,7 @@ def backup(file: Path, /, *, as_json: JsonFlag = False, options: AdminOptions = 
     """
     from dataclasses import asdict
 
-    from mandat.server.backup_work import back_up
+    from mandat.server.operations.backup import back_up
 
     manifest = back_up(find_config(options), file)
     if as_json:
@@ -58,7 +58,7 @@ def restore(
     as_json
         Print one object.
     """
-    from mandat.server.backup_work import restore as put_back
+    from mandat.server.operations.backup import restore as put_back
 
     done = put_back(find_config(options), file, revive=revive, only_look=list_only)
     if as_json:

@@ -28,7 +28,7 @@ def rotate_keys(
     as_json
         Print {"kind": ..., "rows": ..., "left": [...], "went_on": ...}.
     """
-    from mandat.server.key_rotation import rotate_keys as rotate
+    from mandat.server.operations.key_rotation import rotate_keys as rotate
 
     kind = "signing" if signing else "sealing"
     done = rotate(find_config(options), "signing" if signing else "sealing", prepare_only=prepare)

@@ -15,7 +15,7 @@ def migrate(*, to: str, as_json: JsonFlag = False, options: AdminOptions = NO_OP
     as_json
         Print {"to": ..., "rows": {TABLE: NUMBER}}.
     """
-    from mandat.server.moving import move_installation
+    from mandat.server.operations.moving import move_installation
 
     config = find_config(options)
     moved = move_installation(config, to)

@@ -28,7 +28,7 @@ def verify(*, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIONS) -> 
     as_json
         Print {"findings": [{"where": ..., "what": ...}]} with every finding.
     """
-    from mandat.server.verification import verify_installation
+    from mandat.server.operations.verification import verify_installation
 
     findings = verify_installation(find_config(options))
     if as_json:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mandat.server.config import Config
+from mandat.server.configuration.reading import Config
 from mandat.server.problems import Problem
-from mandat.server.tls import TlsFiles
+from mandat.server.processes.tls import TlsFiles
 from mandat.storage.faults import StorageFault
 
 if TYPE_CHECKING:

@@ -22,15 +22,15 @@ from mandat.enforcement.doors.asgi_io import Application, Receive, Scope, Send
 from mandat.enforcement.doors.guard import Guard, GuardSettings
 from mandat.enforcement.doors.local_replay import LocalReplay
 from mandat.enforcement.interfaces import ReplayMemory
-from mandat.enforcement.replay_client import ReplayClient
+from mandat.enforcement.replay.client import ReplayClient
 from mandat.enforcement.settings import Limits
 from mandat.enforcement.usage import SEND_SECONDS, UsageSender
 from mandat.enforcement.wsgi import Application as WsgiApplication
 from mandat.enforcement.wsgi import WsgiDoor
 from mandat.server.nature import clock, entropy
-from mandat.storage.grant_reader import SqliteGrantSource
-from mandat.storage.key_files import node_key_file
-from mandat.storage.keys import load_node_keys
+from mandat.storage.grants.reader import SqliteGrantSource
+from mandat.storage.keys.files import node_key_file
+from mandat.storage.keys.keyrings import load_node_keys
 
 REPLAY_SOCKET: Final = "replay.sock"
 UNIX: Final = "unix"

@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mandat.enforcement.interfaces import GrantSource, ReplayMemory
-from mandat.enforcement.replay_client import ReplayClient
-from mandat.server.config import Config
+from mandat.enforcement.replay.client import ReplayClient
+from mandat.server.configuration.reading import Config
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, monotonic
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
-from mandat.storage.grant_reader import SqliteGrantSource
-from mandat.storage.key_files import node_key_file
-from mandat.storage.keys import NodeKeys
+from mandat.storage.grants.reader import SqliteGrantSource
+from mandat.storage.keys.files import node_key_file
+from mandat.storage.keys.keyrings import NodeKeys
 
 
 @asynccontextmanager

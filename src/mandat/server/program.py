@@ -10,15 +10,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mandat.server.config_template import TEMPLATE
+from mandat.server.configuration.template import TEMPLATE
 from mandat.server.logs import configure_logs
 from mandat.server.problems import Problem
 
 
 def serve(config_file: Path) -> int:
     """`mandat serve`: authority and gateways under one supervisor, in the foreground."""
-    from mandat.server.config import load_config
-    from mandat.server.supervisor import serve_until_stopped
+    from mandat.server.configuration.reading import load_config
+    from mandat.server.processes.supervisor import serve_until_stopped
 
     configure_logs(load_config(config_file).log.level)
     asyncio.run(serve_until_stopped(config_file))
@@ -29,7 +29,7 @@ def demo(
     folder: Path, port: int, public_urls: list[str], *, on_ready: Callable[[dict[str, object]], None] = lambda _: None
 ) -> int:
     """`mandat demo`: everything on loopback. `on_ready` gets what demo.json says, once all processes serve."""
-    from mandat.server.demo import DemoPlaces, prepared_demo, run_demo
+    from mandat.server.demo.running import DemoPlaces, prepared_demo, run_demo
 
     configure_logs("warning")
     places = DemoPlaces(folder=folder.resolve(), port=port)
@@ -43,7 +43,7 @@ def demo(
 def _seed(folder: Path, port: int) -> None:
     # In a process of its own: seeding needs the storage and password libraries, which the supervisor should not carry.
     outcome = subprocess.run(
-        [sys.executable, "-m", "mandat.server.demo_seed", str(folder), str(port)],
+        [sys.executable, "-m", "mandat.server.demo.seed", str(folder), str(port)],
         stderr=subprocess.PIPE,
         text=True,
         check=False,
@@ -63,7 +63,7 @@ def run_sandbox(
     instance_port: int | None = None,
 ) -> int:
     """`mandat sandbox`: the sandbox provider alone, behind a gateway that runs elsewhere."""
-    from mandat.server.sandbox_process import run
+    from mandat.server.processes.sandbox import run
 
     configure_logs("info")
     return run(
@@ -79,7 +79,7 @@ def run_sandbox(
 
 def run_marketplace(folder: Path, port: int, endpoint: str, public_url: str | None, *, new_setup_code: bool) -> int:
     """`mandat marketplace`: the reference marketplace, against any endpoint."""
-    from mandat.server.marketplace_process import run
+    from mandat.server.processes.marketplace import run
 
     configure_logs("info")
     return run(folder=folder, port=port, endpoint=endpoint, public_url=public_url, new_setup_code=new_setup_code)

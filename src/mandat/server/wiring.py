@@ -9,13 +9,13 @@ from mandat.authority.catalogue import Catalogue
 from mandat.authority.interfaces import RequestLimits
 from mandat.authority.permission import RequestPolicy
 from mandat.authority.service import Authority, make_authority
-from mandat.server.config import Config
+from mandat.server.configuration.reading import Config
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, entropy
 from mandat.server.problems import Problem
 from mandat.storage.database import Storage, has_databases, migrate, open_storage
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys import AuthorityKeys, create_keys, has_keys, load_authority_keys
+from mandat.storage.keys.keyrings import AuthorityKeys, create_keys, has_keys, load_authority_keys
 from mandat.storage.passwords import Argon2Passwords
 from mandat.web.descriptions import own_documents
 

@@ -1,6 +1,6 @@
 """Opens the databases for the authority and hands out its stores.
 
-What lies where: docs/reference/storage.md. Enforcement does not come here: see `mandat.storage.grant_reader`.
+What lies where: docs/reference/storage.md. Enforcement does not come here: see `mandat.storage.grants.reader`.
 """
 
 import sqlite3
@@ -13,12 +13,12 @@ from mandat.storage.engine.migration import check_migrated, migrate
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.sqlite import SqliteReaders, SqliteWriter
 from mandat.storage.engine.writer import Writer
-from mandat.storage.erasure import Erasure
 from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
-from mandat.storage.key_files import LiveKeys
-from mandat.storage.keys import AuthorityKeys
-from mandat.storage.rekeying import Rekeying
-from mandat.storage.retention import Retention
+from mandat.storage.keys.files import LiveKeys
+from mandat.storage.keys.keyrings import AuthorityKeys
+from mandat.storage.keys.rekeying import Rekeying
+from mandat.storage.operations.erasure import Erasure
+from mandat.storage.operations.retention import Retention
 from mandat.storage.stores.application_rows import ApplicationRows
 from mandat.storage.stores.application_secrets import StoredSecrets
 from mandat.storage.stores.applications import StoredApplications

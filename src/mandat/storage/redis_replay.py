@@ -1,6 +1,6 @@
 """Remembers the signatures of writes for all nodes, in a server that speaks the Redis protocol.
 
-Implements `enforcement.interfaces.ReplayMemory`. The rules are those of `enforcement.replay_memory`; here they are a
+Implements `enforcement.interfaces.ReplayMemory`. The rules are those of `enforcement.replay.memory`; here they are a
 script, because looking and remembering must be one step. A memory that is not complete (the server was restarted, or
 another took its place) is found out by the server's own id of its run: writes signed before it began are refused until
 the window has passed over them, as after the restart of a node.
@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from mandat.enforcement.interfaces import ReplayMemory, SourceUnavailable, WriteSeen
-from mandat.enforcement.replay_memory import MAX_ADMISSIONS, REPEAT_SECONDS
+from mandat.enforcement.replay.memory import MAX_ADMISSIONS, REPEAT_SECONDS
 from mandat.storage.faults import StorageFault
 
 DEADLINE_SECONDS: Final = 0.5

@@ -1,13 +1,13 @@
 """Replay admission inside one process, for doors that run without a supervisor.
 
 The promise is per process: a write is admitted once by each process that uses this, not once per node. Where several
-workers serve one API, ask the supervisor's keeper instead (`replay_client`). Source: design.md 4.
+workers serve one API, ask the supervisor's keeper instead (`replay.client`). Source: design.md 4.
 """
 
 from collections.abc import Callable
 
 from mandat.enforcement.interfaces import WriteSeen
-from mandat.enforcement.replay_memory import ReplayMemory
+from mandat.enforcement.replay.memory import ReplayMemory
 
 
 class LocalReplay:

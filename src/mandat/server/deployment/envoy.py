@@ -6,7 +6,7 @@ Source: Envoy's documentation of ext_authz, header_mutation and the connection m
 """
 
 from mandat.protocol.headers import QUERY_ID
-from mandat.server.addresses import split_address
+from mandat.server.configuration.addresses import split_address
 from mandat.server.deployment.values import ANSWERED, COPIED, DROPPED, HIDDEN, Api, Deployment
 
 _TYPES = "type.googleapis.com/envoy.extensions"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from mandat.server.config import load_config
+from mandat.server.configuration.reading import load_config
 from mandat.server.deployment import caddy, envoy, nginx, traefik
 from mandat.server.deployment.values import deployment_of
 

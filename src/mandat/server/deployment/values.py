@@ -16,8 +16,8 @@ from mandat.protocol.headers import (
     PUBLIC_ORIGIN,
     QUERY_ID,
 )
-from mandat.server.addresses import split_address
-from mandat.server.config import Config
+from mandat.server.configuration.addresses import split_address
+from mandat.server.configuration.reading import Config
 from mandat.server.problems import Problem
 
 COPIED: Final = (ACCOUNT, APPLICATION_ID, CREDENTIAL_ID, CALLER_ADDRESS, PUBLIC_ORIGIN, ASSERTION, QUERY_ID)

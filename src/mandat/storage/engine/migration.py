@@ -27,7 +27,7 @@ HEADS = {"grants": "grants_0002", "requests": "requests_0001", "usage": "usage_0
 
 
 RESTORE_MARKER = "restore.unfinished"
-"""In the data folder while `storage.restore` exchanges the files: some are of the backup then, some are not."""
+"""In the data folder while a restore exchanges the files: some are of the backup then, some are not."""
 
 
 def migrate(folder: Path) -> None:

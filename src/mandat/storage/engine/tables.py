@@ -1,6 +1,6 @@
 """The tables of the three files, as migrations have made them. docs/reference/storage.md says what each holds.
 
-Times are Unix seconds; hashes are SHA-256; `mac` and `signature` are explained in `mandat.storage.sealing`. There are
+Times are Unix seconds; hashes are SHA-256; `mac` and `signature` are explained in `keys.sealing`. There are
 no foreign keys: rows that belong together may be in different files, and a deleted application's credentials stay.
 """
 

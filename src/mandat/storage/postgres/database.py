@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from mandat.storage.database import Access, Storage, assemble
 from mandat.storage.faults import KeysOfAnotherInstallation
-from mandat.storage.key_files import LiveKeys
-from mandat.storage.keys import AuthorityKeys
+from mandat.storage.keys.files import LiveKeys
+from mandat.storage.keys.keyrings import AuthorityKeys
 from mandat.storage.postgres.access import GRANTS, REQUESTS, USAGE, PostgresReaders, PostgresWriter
 from mandat.storage.postgres.migration import check_postgres
 from mandat.storage.postgres.place import CHANGES_CHANNEL, PostgresPlace, refusal

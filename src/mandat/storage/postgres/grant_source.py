@@ -1,6 +1,6 @@
 """What gateways know, when the grants are in PostgreSQL: `GrantSource` from memory as long as the lease holds.
 
-Loading verifies each row (`mandat.storage.grant_rows`); `mandat.storage.postgres.freshness` says when memory may be
+Loading verifies each row (`mandat.storage.grants.rows`); `mandat.storage.postgres.freshness` says when memory may be
 used. The change log names what to drop; a gap in it, or a session that was lost, drops all. Never kept: "does not
 exist", and pending requests. Those end without an entry in the change log.
 """
@@ -14,12 +14,19 @@ import psycopg
 
 from mandat.core.grant import Grant, KnownApplication
 from mandat.enforcement.interfaces import MISSING, Missing, SourceUnavailable
-from mandat.storage.grant_rows import APPLICATION_QUERY, GRANT_QUERY, PENDING_QUERY, SECRETS_QUERY, GrantRows, NewerKeys
-from mandat.storage.keys import NodeKeys
+from mandat.storage.grants.recent import Recent
+from mandat.storage.grants.rows import (
+    APPLICATION_QUERY,
+    GRANT_QUERY,
+    PENDING_QUERY,
+    SECRETS_QUERY,
+    GrantRows,
+    NewerKeys,
+)
+from mandat.storage.keys.keyrings import NodeKeys
 from mandat.storage.postgres.freshness import Freshness, LeaseTerms
 from mandat.storage.postgres.place import CHANGES_CHANNEL, PostgresPlace
 from mandat.storage.postgres.sessions import ReadSessions
-from mandat.storage.recent import Recent
 
 MOST_CHANGES = 10_000
 """Read at once. Whoever is further behind forgets everything; that is cheaper than dropping one by one."""

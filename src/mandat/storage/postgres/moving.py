@@ -22,11 +22,11 @@ from mandat.storage.engine.files import GRANTS, REQUESTS, USAGE, DatabaseFile, c
 from mandat.storage.engine.migration import check_migrated
 from mandat.storage.engine.moved import forget_move, note_move, unfinished_move
 from mandat.storage.faults import DatabaseUnreadable, StorageFault
-from mandat.storage.keys import AuthorityKeys
+from mandat.storage.keys.keyrings import AuthorityKeys
+from mandat.storage.operations.verify import Finding, verify, verify_grants, verify_requests
 from mandat.storage.postgres import access
 from mandat.storage.postgres.migration import check_postgres, migrate_postgres
 from mandat.storage.postgres.place import DatabaseRefused, PostgresPlace, refusal
-from mandat.storage.verify import Finding, verify, verify_grants, verify_requests
 
 _SIDES = ((GRANTS, tables.grants), (REQUESTS, tables.requests), (USAGE, tables.usage))
 _SETTINGS = {"statement_timeout": "0", "lock_timeout": "5000", "default_transaction_isolation": "read committed"}

@@ -1,14 +1,14 @@
-"""`storage.verify` for a PostgreSQL database: the same checks, on one state of it. The server checks its own pages."""
+"""`operations.verify` for a PostgreSQL database: the same checks, on one state of it. The server checks its own pages."""
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from mandat.storage.keys import AuthorityKeys
+from mandat.storage.keys.keyrings import AuthorityKeys
+from mandat.storage.operations.verify import Finding, verify_grants, verify_requests
 from mandat.storage.postgres.access import make_engine
 from mandat.storage.postgres.migration import check_postgres
 from mandat.storage.postgres.place import PostgresPlace, refusal
-from mandat.storage.verify import Finding, verify_grants, verify_requests
 
 _SETTINGS = {
     "default_transaction_isolation": "repeatable read",

@@ -13,7 +13,7 @@ from mandat.authority.interfaces import RecordTampered
 from mandat.authority.values import Application, ApplicationStatus
 from mandat.core.grant_bytes import application_bytes
 from mandat.storage.engine.tables import application_secrets, applications
-from mandat.storage.sealing import RowMac, RowSigner, RowVerifier
+from mandat.storage.keys.sealing import RowMac, RowSigner, RowVerifier
 from mandat.storage.stores.audit import AuditedRecord
 from mandat.storage.stores.change_log import note_application_change
 from mandat.storage.stores.guard import Row, RowGuard

@@ -10,8 +10,8 @@ from mandat.authority.values import ApplicationSecret, AuditEntry, AuditEvent
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import application_secrets
 from mandat.storage.engine.writer import Writer
+from mandat.storage.keys.sealing import Sealer
 from mandat.storage.rows import is_id
-from mandat.storage.sealing import Sealer
 from mandat.storage.stores.application_rows import ApplicationRows, secret_rows
 from mandat.storage.stores.audit import AuditTrail
 from mandat.storage.stores.guard import Row, log

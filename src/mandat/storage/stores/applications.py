@@ -9,8 +9,8 @@ from mandat.core.credential import CredentialEvent, CredentialState
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import application_secrets, applications, credentials
 from mandat.storage.engine.writer import Writer
+from mandat.storage.keys.sealing import Sealer
 from mandat.storage.rows import is_id, is_storable
-from mandat.storage.sealing import Sealer
 from mandat.storage.stores.application_rows import ApplicationRows, application_of
 from mandat.storage.stores.audit import GONE, AuditedRecord, AuditTrail
 from mandat.storage.stores.change_log import note_application_change

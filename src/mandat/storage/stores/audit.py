@@ -3,7 +3,7 @@
 Each row carries the hash of the account's row before it, so that none can be changed or taken out of the middle. It
 names the version of the record that was written with it, so that a record put back to an earlier version is found.
 Each commit that adds rows adds one seal: the authority's signature over all row hashes since the seal before, chained
-to it. Without the signing key nobody can make up another history. `storage.verify` checks all of that.
+to it. Without the signing key nobody can make up another history. `storage.operations.verify` checks all of that.
 
 Who did it, from where, and the details may have to be erased one day. They enter the hash through a commitment, the
 hash of themselves and a random salt: when they are emptied, the salt goes too, so that nobody can tell by trying what
@@ -20,8 +20,8 @@ from sqlalchemy import Connection, func, insert, select
 from mandat.authority.values import AuditEntry
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import audit, audit_seals
+from mandat.storage.keys.sealing import RowSigner, canonical
 from mandat.storage.rows import DamagedRow, details_text, read_details
-from mandat.storage.sealing import RowSigner, canonical
 from mandat.storage.stores.guard import Row, log
 
 FIRST_HASH = bytes(32)
@@ -120,7 +120,7 @@ class AuditTrail:
             select(audit.c.id, audit.c.hash).where(audit.c.id > sealed_through).order_by(audit.c.id)
         ).all()
         if not added:
-            return  # the last seal was altered to cover what is not there yet; `storage.verify` says so
+            return  # the last seal was altered to cover what is not there yet; `storage.operations.verify` says so
         through_id, at = added[-1].id, int(self._clock())
         digest = seal_digest(previous, at=at, through_id=through_id, hashes=[row.hash for row in added])
         connection.execute(

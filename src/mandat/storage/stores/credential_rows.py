@@ -13,8 +13,8 @@ from mandat.core.grant import Grant
 from mandat.core.grant_bytes import grant_bytes
 from mandat.core.rules import compile_rules
 from mandat.storage.engine.tables import credentials
+from mandat.storage.keys.sealing import RowMac, RowSigner
 from mandat.storage.rows import read_networks, read_rules
-from mandat.storage.sealing import RowMac, RowSigner
 from mandat.storage.stores.audit import AuditedRecord
 from mandat.storage.stores.change_log import note_grant_change
 from mandat.storage.stores.guard import Row, RowGuard

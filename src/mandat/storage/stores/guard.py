@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from mandat.authority.interfaces import RecordTampered
+from mandat.storage.keys.sealing import RowMac
 from mandat.storage.rows import DamagedRow
-from mandat.storage.sealing import RowMac
 
 Record = TypeVar("Record")
 

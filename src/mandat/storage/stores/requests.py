@@ -21,8 +21,8 @@ from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import permission_requests, request_tallies
 from mandat.storage.engine.upsert import insert as insert_or_update
 from mandat.storage.engine.writer import Writer
+from mandat.storage.keys.sealing import RowMac
 from mandat.storage.rows import is_id, networks_text, read_networks, read_rules, rules_text
-from mandat.storage.sealing import RowMac
 from mandat.storage.stores.guard import Row, RowGuard
 
 _GUARDED = (

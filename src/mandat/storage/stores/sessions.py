@@ -6,8 +6,8 @@ from mandat.authority.values import Session
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import sessions
 from mandat.storage.engine.writer import Writer
+from mandat.storage.keys.sealing import RowMac
 from mandat.storage.rows import is_id
-from mandat.storage.sealing import RowMac
 from mandat.storage.stores.guard import Row, RowGuard
 
 _GUARDED = ("token_hash", "user_id", "created", "last_seen", "address")

@@ -10,8 +10,8 @@ from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import accounts, sessions, users
 from mandat.storage.engine.upsert import insert
 from mandat.storage.engine.writer import Writer
+from mandat.storage.keys.sealing import RowMac
 from mandat.storage.rows import is_id, is_storable
-from mandat.storage.sealing import RowMac
 from mandat.storage.stores.guard import Row, RowGuard
 
 _GUARDED = ("id", "login", "login_folded", "account", "role", "password_hash", "created", "closed")

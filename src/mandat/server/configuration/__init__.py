@@ -1,0 +1,1 @@
+"""The configuration file: what it can say, how it is read, and how mistakes in it are named."""

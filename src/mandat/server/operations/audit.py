@@ -1,0 +1,73 @@
+"""History as commands: export, heads for a witness, erasure. On the databases of a configuration, running or not."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mandat.authority.values import AuditEntry, AuditEvent
+from mandat.server.configuration.reading import load_config
+from mandat.server.layout import Layout, layout_of
+from mandat.server.nature import clock
+from mandat.server.operations.sqlite_only import sqlite_layout
+from mandat.server.problems import Problem
+from mandat.server.wiring import wire_authority
+from mandat.storage.faults import StorageFault
+from mandat.storage.keys.keyrings import load_authority_keys
+from mandat.storage.operations.audit_export import Scope, export_lines, read_heads
+from mandat.storage.operations.erasure import Erased
+
+
+def export_history(config_file: Path, *, account: str | None, application: str | None) -> Iterator[dict[str, Any]]:
+    """The lines of an export: of one account, about one application (by its key), or all.
+
+    Raises:
+        Problem: the configuration, the keys or the databases cannot be used.
+    """
+    layout = _layout(config_file)
+    try:
+        keys = load_authority_keys(layout.keys)
+        generations = (*keys.retired_public_keys, *keys.earlier_public_keys, keys.public_key)
+        yield from export_lines(layout.data, Scope(account, application), public_keys=generations, at=int(clock()))
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
+
+
+def history_heads(config_file: Path) -> dict[str, Any]:
+    """What a witness keeps. Raises Problem as `export_history`."""
+    try:
+        return read_heads(_layout(config_file).data)
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
+
+
+def erase_account(config_file: Path, account: str) -> Erased:
+    """Erases the personal data of a closed account.
+
+    Raises:
+        Problem: as `export_history`; also when the account does not exist or is not closed.
+    """
+    config = load_config(config_file)
+    wired = wire_authority(config, layout_of(config, config_file))
+    entry = AuditEntry(
+        account=account,
+        at=int(clock()),
+        event=AuditEvent.PERSONAL_DATA_ERASED,
+        actor="operator",
+        address="127.0.0.1",
+        subject=f"account:{account}",
+        details={},
+    )
+    try:
+        erased = asyncio.run(wired.storage.erasure.erase_account(account, audit=entry))
+    finally:
+        wired.close()
+    if erased is None:
+        raise Problem(
+            f"There is no account {account}, or it is open; close it first with `mandat account close LOGIN`."
+        )
+    return erased
+
+
+def _layout(config_file: Path) -> Layout:
+    return sqlite_layout(config_file, instead="export history with SQL there")

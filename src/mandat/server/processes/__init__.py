@@ -1,0 +1,1 @@
+"""The processes of a node, and what they are started, joined and watched with."""
