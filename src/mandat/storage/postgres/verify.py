@@ -1,4 +1,4 @@
-"""`operations.verify` for a PostgreSQL database: the same checks, on one state of it. The server checks its own pages."""
+"""`operations.verify` for a PostgreSQL database: the same checks on one state of it. The server checks its pages."""
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
