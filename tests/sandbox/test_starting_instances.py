@@ -1,15 +1,18 @@
 """Starting one instance: addresses, and what is said when it does not work."""
 
 import asyncio
+import contextlib
 import socket
 from pathlib import Path
 
 import pytest
 
-from mandat.sandbox.instances.jail import Jail
+from mandat.sandbox.instances.jail import Isolation, Jail
 from mandat.sandbox.instances.running import InstanceFault, address_of, number_of, start_instance
 from mandat.sandbox.store.cloud import Instance
+from support.instances import needs_isolation, processes_of
 from support.ports import free_ports
+from support.waiting import wait_for
 
 PORT = 8705
 
@@ -87,6 +90,23 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(tmp_path):
         await starting
 
     assert not Path(f"/proc/{pid}").exists()
+
+
+@needs_isolation
+async def test_a_start_that_is_cancelled_at_any_step_of_it_leaves_no_process_behind(tmp_path):
+    jail = Isolation(hidden=tmp_path / "hidden").jail()
+    port = free_ports(1)
+    for steps in range(40):
+        starting = asyncio.create_task(
+            start_instance(instance(), jail, folder=tmp_path / f"site-{steps}", http_port=port, number=1)
+        )
+        for _ in range(steps):
+            await asyncio.sleep(0.001)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            (await starting).end()
+
+    await asyncio.to_thread(wait_for, lambda: not processes_of(tmp_path), what="the end of all processes")
 
 
 @pytest.mark.parametrize("number", [1, 254, 256 + 1, 65_534])

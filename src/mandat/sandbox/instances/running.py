@@ -40,11 +40,12 @@ class RunningInstance:
         end_inside(self.process.pid)
 
     async def wait_until_ended(self) -> None:
-        """Waits for its processes to be gone. A bubblewrap that does not go in STOP_SECONDS is killed after all."""
+        """Waits for its processes to be gone. What does not go in STOP_SECONDS is killed, from the inside out."""
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self.process.wait()
         except TimeoutError:
+            end_inside(self.process.pid)
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
@@ -69,11 +70,8 @@ async def start_instance(
     control, inner = socket.socketpair()
     said, voice = os.pipe()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *jail.command(site=site, script=_SERVER, host_name=instance.name),
-            stdin=inner.fileno(),
-            stdout=voice,
-            stderr=voice,
+        process = await _spawn(
+            jail.command(site=site, script=_SERVER, host_name=instance.name), stdin=inner.fileno(), voice=voice
         )
     except BaseException:
         os.close(said)
@@ -94,6 +92,23 @@ async def start_instance(
     finally:
         os.close(said)
     return running
+
+
+async def _spawn(command: list[str], *, stdin: int, voice: int) -> asyncio.subprocess.Process:
+    """Starts a bubblewrap, cancelled or not.
+
+    A cancelled `create_subprocess_exec` kills what it started, and a bubblewrap that is killed while it sets up leaves
+    a process behind (`jail`). So cancellation waits for the start; the bubblewrap then ends when its input is closed.
+    """
+    spawning = asyncio.create_task(
+        asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=voice, stderr=voice),
+    )
+    try:
+        return await asyncio.shield(spawning)
+    except asyncio.CancelledError:
+        process = await asyncio.shield(spawning)
+        end_inside(process.pid)
+        raise
 
 
 def write_site(site: dict[str, str], folder: Path) -> Path:
