@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from mandat.storage.postgres.place import PostgresPlace
 
 
+GATEWAY_PASSWORD = "MANDAT_GATEWAY_PASSWORD"  # noqa: S105 - the name of a variable
+"""Where the password of `postgres.gateway_url` is, in the environment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The folders of one installation. `run` holds sockets and the lock and may be emptied while nothing runs.
 
-    `place` is the PostgreSQL database; where there is one, `data` is never made and never looked at.
+    `place` is the PostgreSQL database; where there is one, `data` is never made and never looked at. `gateway_place` is
+    the same database as gateways reach it, perhaps as a user with fewer rights.
     """
 
     data: Path
@@ -29,6 +34,7 @@ class Layout:
     access_log: Path | None
     tls: TlsFiles | None = None
     place: "PostgresPlace | None" = None
+    gateway_place: "PostgresPlace | None" = None
 
     def authority_socket(self, generation: int) -> Path:
         """Where the authority of this generation listens; a reload starts the next generation beside the old one."""
@@ -62,13 +68,15 @@ def layout_of(config: Config, config_file: Path) -> Layout:
     """
     base = config_file.resolve().parent
     access = config.log.access
+    place = _place(config.storage) if "://" in config.storage else None
     return Layout(
         data=base / config.storage,
         keys=base / config.keys,
         run=_short_enough(base / config.run),
         access_log=None if access in {"-", "off"} else base / access,
         tls=TlsFiles(base / config.tls.certificate, base / config.tls.key) if config.tls.listen else None,
-        place=_place(config.storage) if "://" in config.storage else None,
+        place=place,
+        gateway_place=_gateway_place(config.postgres.gateway_url) if config.postgres.gateway_url else place,
     )
 
 
@@ -77,6 +85,20 @@ def _place(url: str) -> "PostgresPlace":
 
     try:
         return parse_place(url, password=os.environ.get("MANDAT_STORAGE_PASSWORD"))
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
+
+
+def _gateway_place(url: str) -> "PostgresPlace":
+    from mandat.storage.postgres.place import parse_place  # noqa: PLC0415
+
+    try:
+        return parse_place(
+            url,
+            password=os.environ.get(GATEWAY_PASSWORD),
+            setting="postgres.gateway_url",
+            password_from=GATEWAY_PASSWORD,
+        )
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
 

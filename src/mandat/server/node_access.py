@@ -28,7 +28,7 @@ async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncI
         Problem: the database or the folder of sockets cannot be used.
     """
     newer_keys, most_grants = node_key_file(layout.keys).newer, config.limits.cached_grants
-    if layout.place is None:
+    if layout.gateway_place is None:
         sqlite = SqliteGrantSource(layout.data, keys, newer_keys=newer_keys, most_grants=most_grants)
         try:
             yield sqlite
@@ -44,7 +44,7 @@ async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncI
     except OSError:
         raise emptied_run_folder(layout) from None
     source = PostgresGrantSource(
-        layout.place,
+        layout.gateway_place,
         keys,
         terms=LeaseTerms(config.freshness.poll_seconds, config.freshness.bound_seconds),
         monotonic=monotonic,

@@ -56,6 +56,7 @@ def check_values(config: Config) -> None:
 def _check_storage(config: Config) -> None:
     if "://" in config.storage and not config.storage.startswith(("postgresql://", "postgres://")):
         raise Problem("`storage` is neither a folder nor a URL that begins with postgresql://.")
+    _check_postgres(config)
     terms = config.freshness
     if not 0.01 <= terms.poll_seconds <= 60:
         raise Problem("freshness.poll_seconds must lie between 0.01 and 60.")
@@ -63,6 +64,15 @@ def _check_storage(config: Config) -> None:
         raise Problem("freshness.bound_seconds must lie between 0 and 300.")
     if 0 < terms.bound_seconds < 2 * terms.poll_seconds:
         raise Problem("freshness.bound_seconds must be 0 or at least twice freshness.poll_seconds.")
+
+
+def _check_postgres(config: Config) -> None:
+    asked = config.postgres
+    if asked.gateway_url and not asked.gateway_url.startswith(("postgresql://", "postgres://")):
+        raise Problem("postgres.gateway_url is no URL that begins with postgresql://.")
+    for name in ("ha", "gateway_url"):
+        if getattr(asked, name) and "://" not in config.storage:
+            raise Problem(f"postgres.{name} is set, but storage is a folder; it needs a PostgreSQL URL in storage.")
 
 
 def _check_listen(key: str, text: str) -> None:
@@ -87,6 +97,8 @@ def _check_texts(config: Config) -> None:
         raise Problem("storage and keys are the same folder; part them, so that a copy of one is worthless.")
     if not config.log.access:
         raise Problem('log.access is empty; name a file, or write "-" for standard output or "off".')
+    if _CONTROLS.search(config.postgres.gateway_url):
+        raise Problem("postgres.gateway_url has control characters in it; take them out.")
     for key in ("name", "marketplace_url", "storage", "keys", "run"):
         if _CONTROLS.search(getattr(config, key)):
             raise Problem(f"{key} has control characters in it; take them out.")

@@ -57,6 +57,11 @@ run = "run"
 # certificate = "tls/fullchain.pem"
 # key = "tls/privkey.pem"
 
+# With storage on PostgreSQL: start only where commits are on two servers; let gateways read as a user of their own.
+# [postgres]
+# ha = true
+# gateway_url = "postgresql://mandat_gateway@db.example.com/mandat"
+
 # Where several nodes remember writes together; each by itself without it.
 # [redis]
 # url = "redis://cache.example.com:6379"

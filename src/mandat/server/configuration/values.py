@@ -42,6 +42,13 @@ class FreshnessConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     bound_seconds: float = 5.0
 
 
+class PostgresConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """On PostgreSQL: whether synchronous replication is demanded, and where gateways read; `storage` while empty."""
+
+    ha: bool = False
+    gateway_url: str = ""
+
+
 class RedisConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The server on which all nodes remember writes; each node by itself while `url` is empty."""
 
@@ -93,6 +100,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     run: str = "run"
     tls: TlsConfig = TlsConfig()
     forward_auth: ForwardAuthConfig = ForwardAuthConfig()
+    postgres: PostgresConfig = PostgresConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     redis: RedisConfig = RedisConfig()
     limits: LimitsConfig = LimitsConfig()

@@ -23,6 +23,11 @@ from mandat.server.locks import take_lock
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
 from mandat.server.processes.children import Child, ChildSpec, start_child
+from mandat.server.processes.database_watch import (
+    refuse_bad_gateway_role,
+    refuse_unreplicated,
+    report_replication,
+)
 from mandat.server.processes.redis_watch import refuse_bad_redis, report_redis
 from mandat.server.processes.sockets import Listeners, listen_publicly
 from mandat.server.processes.tls import CHECK_SECONDS, TlsIdentity
@@ -65,6 +70,7 @@ class Supervisor:
         _prepare_folders(self._layout)
         lock = _lock_data(self._layout)
         await refuse_bad_redis(self._config)
+        await refuse_unreplicated(self._config, self._layout)
         listeners = listen_publicly(self._config)
         memory = ReplayMemory(
             window_seconds=self._config.limits.timestamp_window_seconds,
@@ -74,7 +80,11 @@ class Supervisor:
         replay = await serve_replay(self._layout.replay_socket, memory)
         reports = [
             asyncio.get_running_loop().create_task(report)
-            for report in (self._report_certificates(), report_redis(self._config))
+            for report in (
+                self._report_certificates(),
+                report_redis(self._config),
+                report_replication(self._config, self._layout),
+            )
         ]
         try:
             self._watch_signals(listeners)
@@ -140,8 +150,8 @@ class Supervisor:
             config = load_config(self._config_file)
             if _fixed_values(config) != _fixed_values(self._config):
                 raise Problem(
-                    "listen, tls.listen, forward_auth.listen, storage, keys, run and redis cannot change while running;"
-                    " restart for that."
+                    "listen, tls.listen, forward_auth.listen, storage, postgres, keys, run and redis cannot change"
+                    " while running; restart for that."
                 )
             tls = _tls_identity(layout_of(config, self._config_file))
             old = self._keepers_since(1)
@@ -163,6 +173,7 @@ class Supervisor:
         generation = self._generation
         common: dict[str, object] = {"config": str(self._config_file), "generation": generation}
         await self._keep(ChildSpec("authority", "mandat.server.processes.authority", common), generation=generation)
+        await refuse_bad_gateway_role(self._layout)
         gateways = [
             self._keep(
                 ChildSpec(
@@ -258,13 +269,15 @@ def worker_count(config: Config) -> int:
     return config.workers
 
 
-def _fixed_values(config: Config) -> tuple[str, ...]:
+def _fixed_values(config: Config) -> tuple[object, ...]:
     """What a reload cannot change: others hold on to it."""
     return (
         config.listen,
         config.tls.listen,
         config.forward_auth.listen,
         config.storage,
+        config.postgres.gateway_url,
+        config.postgres.ha,
         config.keys,
         config.run,
         config.redis.url,

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool, Pool, QueuePool
 
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.writer import Writer
+from mandat.storage.postgres.bounded import BoundedSession
 from mandat.storage.postgres.place import STATEMENT_SECONDS, PostgresPlace, is_hung_up
 
 THREADS = 4
@@ -70,7 +71,9 @@ class PostgresWriter(Writer):
         }
         if not kind.durable:
             settings["synchronous_commit"] = "off"
-        engine = make_engine(place, role=f"writer {kind.name}", settings=settings, poolclass=NullPool)
+        engine = make_engine(
+            place, role=f"writer {kind.name}", settings=settings, session=BoundedSession, poolclass=NullPool
+        )
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(lock_statement(kind)))
         super().__init__(
             f"{place} {kind.name}",
@@ -108,6 +111,7 @@ class PostgresReaders(Readers):
             place,
             role="reader",
             settings=settings,
+            session=BoundedSession,
             poolclass=QueuePool,
             pool_size=THREADS,
             max_overflow=0,
@@ -118,13 +122,19 @@ class PostgresReaders(Readers):
 
 
 def make_engine(
-    place: PostgresPlace, *, role: str, settings: Mapping[str, str], poolclass: type[Pool], **pool: Any
+    place: PostgresPlace,
+    *,
+    role: str,
+    settings: Mapping[str, str],
+    poolclass: type[Pool],
+    session: type[psycopg.Connection[Any]] = psycopg.Connection,
+    **pool: Any,
 ) -> Engine:
-    """An engine whose sessions are set up by `settings`."""
+    """An engine whose sessions are of the kind `session`, and set up by `settings`."""
     conninfo = place.conninfo(role=role, settings=settings)
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo),
+        creator=lambda: session.connect(conninfo),
         poolclass=poolclass,
         use_native_hstore=False,
         **pool,

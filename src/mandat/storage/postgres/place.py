@@ -20,6 +20,9 @@ STATEMENT_SECONDS = 5
 """The longest any statement may take (threats.md R13), waiting for the write lock included."""
 
 
+PASSWORD = "MANDAT_STORAGE_PASSWORD"  # noqa: S105 - the name of a variable
+"""Where the password of `storage` is, in the environment."""
+
 CHANGES_CHANNEL = "mandat_grants"
 """Tells gateways that a change was committed. Only to hurry them: they look by themselves as well."""
 
@@ -34,9 +37,14 @@ class DatabaseRefused(StorageFault):
 
 @dataclass(frozen=True, slots=True)
 class PostgresPlace:
-    """A PostgreSQL database. Its text form has no password in it; `parameters` may."""
+    """A PostgreSQL database. Its text form has no password in it; `parameters` may.
+
+    `setting` is where the operator named it, and `password_from` whence its password came: for advice.
+    """
 
     parameters: Mapping[str, str] = field(repr=False)
+    setting: str = "storage"
+    password_from: str = PASSWORD
 
     def __str__(self) -> str:
         host, port = self.parameters.get("host", ""), self.parameters.get("port", "")
@@ -72,12 +80,15 @@ def is_postgres(storage: str) -> bool:
     return storage.startswith(SCHEMES)
 
 
-def parse_place(url: str, *, password: str | None = None) -> PostgresPlace:
+def parse_place(
+    url: str, *, password: str | None = None, setting: str = "storage", password_from: str = PASSWORD
+) -> PostgresPlace:
     """The database that `url` names.
 
     Args:
         url: postgresql://[USER@]HOST[:PORT]/NAME[?PARAMETER=VALUE...], as libpq takes it, without a password.
         password: from elsewhere; None leaves it to libpq (PGPASSWORD, a password file, a service file).
+        setting, password_from: see `PostgresPlace`.
 
     Raises:
         PlaceFault: it cannot be understood, or has a password in it, which logs and process lists would show.
@@ -87,17 +98,17 @@ def parse_place(url: str, *, password: str | None = None) -> PostgresPlace:
     except psycopg.Error:
         # The driver's own words would repeat parts of the URL.
         raise PlaceFault(
-            "`storage` begins like a PostgreSQL URL and is not one; write postgresql://USER@HOST:PORT/DATABASE, "
+            f"`{setting}` begins like a PostgreSQL URL and is not one; write postgresql://USER@HOST:PORT/DATABASE, "
             "with special characters as %XX."
         ) from None
     if "password" in parameters:
         raise PlaceFault(
-            "`storage` has a password in it; take it out and set MANDAT_STORAGE_PASSWORD, or use a password file "
+            f"`{setting}` has a password in it; take it out and set {password_from}, or use a password file "
             "of libpq (~/.pgpass)."
         )
     if password:
         parameters["password"] = password
-    return PostgresPlace(parameters)
+    return PostgresPlace(parameters, setting, password_from)
 
 
 def refusal(place: PostgresPlace, fault: psycopg.Error) -> DatabaseRefused:
@@ -107,11 +118,14 @@ def refusal(place: PostgresPlace, fault: psycopg.Error) -> DatabaseRefused:
         case errors.InsufficientPrivilege():
             advice = "give this database user the right, or make it the owner of the database"
         case errors.InvalidCatalogName():
-            advice = "create it, or correct `storage`"
+            advice = f"create it, or correct `{place.setting}`"
         case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():
-            advice = "set MANDAT_STORAGE_PASSWORD, or correct the user in `storage`"
+            advice = f"set {place.password_from}, or correct the user in `{place.setting}`"
         case _:
-            advice = "look whether it runs, whether this machine reaches it, and whether `storage` names it"
+            advice = (
+                "look whether it runs, whether this machine reaches it, whether user and password are right, and "
+                f"whether `{place.setting}` names it"
+            )
     return DatabaseRefused(f"The database {place} cannot be used ({words}); {advice}.")
 
 
