@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.sha1_extension import extend, padding
 from mandat.core.decision import CallHead, Deny, Permit
@@ -18,7 +19,7 @@ EVERYTHING = ("GET /*", "POST /*", "PUT /*", "DELETE /*")
 
 def with_headers(head: CallHead, *, timestamp: int, signature: str) -> CallHead:
     new = {b"x-ovh-timestamp": str(timestamp).encode(), b"x-ovh-signature": signature.encode()}
-    return head._replace(headers=[(name, new.get(name, value)) for name, value in head.headers])
+    return replace(head, headers=[(name, new.get(name, value)) for name, value in head.headers])
 
 
 def signature_of(head: CallHead) -> str:
@@ -87,7 +88,7 @@ def test_a_length_extended_call_never_passes(method, target, body, suffix):
     forged, covered = forge(captured, body, suffix, later)
     for forged_target, forged_body in splits(covered):
         assert is_signature_right(forged, forged_target, forged_body)
-        decision = judge(forged._replace(target=forged_target), forged_body, now=later)
+        decision = judge(replace(forged, target=forged_target), forged_body, now=later)
         assert isinstance(decision, Deny)
         assert decision.reason in (Reason.MALFORMED_BODY, Reason.NON_CANONICAL_TARGET)
 
@@ -97,7 +98,7 @@ def test_a_length_extended_call_is_refused_for_its_body_and_not_by_luck():
     forged, covered = forge(captured, b"", b"", NOW + 3_600)
     target, body = splits(covered)[0]
     assert target == b"/1.0/vps/x"
-    decision = judge(forged._replace(target=target), body, now=NOW + 3_600)
+    decision = judge(replace(forged, target=target), body, now=NOW + 3_600)
     assert decision == Deny(Reason.MALFORMED_BODY, {"reason": decision.details["reason"]})
 
 
@@ -116,13 +117,13 @@ def test_no_byte_can_be_moved_between_the_target_and_the_body_of_an_api_call(que
     for moved_target, moved_body in splits(target + b"+" + body):
         if (moved_target, moved_body) != (target, body):
             assert is_signature_right(head, moved_target, moved_body)
-            assert isinstance(judge(head._replace(target=moved_target), moved_body), Deny)
+            assert isinstance(judge(replace(head, target=moved_target), moved_body), Deny)
 
 
 def test_the_one_shift_that_stays_readable_keeps_its_signature_so_that_replay_admission_sees_it():
     """A bare number may hold a plus sign. Both readings carry one signature, and a write's is admitted once."""
     head = signed_head("POST", "/1.0/x?a=b", b"1e+5")
-    shifted = head._replace(target=b"/1.0/x?a=b+1e")
+    shifted = replace(head, target=b"/1.0/x?a=b+1e")
     first, second = judge(head, b"1e+5"), judge(shifted, b"5")
     assert isinstance(first, Permit)
     assert isinstance(second, Permit)
@@ -134,6 +135,6 @@ def test_the_one_shift_that_stays_readable_keeps_its_signature_so_that_replay_ad
 def test_no_plus_sign_can_enter_by_a_header(field):
     head = signed_head("GET", "/1.0/me")
     headers = [(name, value + b"+1" if name == field else value) for name, value in head.headers]
-    decision = judge(head._replace(headers=headers), b"")
+    decision = judge(replace(head, headers=headers), b"")
     assert isinstance(decision, Deny)
     assert decision.reason is Reason.MALFORMED_KEY

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from doubles.grants import CountedUses, MemoryGrants, signed_headers
 from doubles.upstream_gateway import LocalReplay
@@ -107,7 +108,7 @@ async def test_storage_that_fails_is_a_refusal_not_an_error(method: str) -> None
 
 def test_failures_close_the_door_before_storage_is_asked() -> None:
     bench = _Bench()
-    wrong = bench.call("GET")._replace(target=b"/1.0/me?x")
+    wrong = replace(bench.call("GET"), target=b"/1.0/me?x")
     for _ in range(2):
         decision = bench.point.judge(wrong, b"")
         assert isinstance(decision, Deny) and decision.reason is Reason.INVALID_SIGNATURE

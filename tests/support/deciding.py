@@ -1,9 +1,11 @@
 """Drives `core.decision.decide` with plain values, the way a door does with storage and sockets."""
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from mandat.core.credential import CredentialState
 from mandat.core.decision import (
+    AtHand,
     CallHead,
     Decision,
     Need,
@@ -116,8 +118,20 @@ class World:
                 return (check_json(body) or True) if self.json_check is None else self.json_check
 
     def judge(self, head: CallHead, *, policy: Policy | None = None, now: float = NOW) -> Decision:
-        """Runs one decision to its end."""
-        steps = decide(head, policy or Policy(), now)
+        """Runs one decision to its end: once with every need yielded, once with all at hand. They must be equal."""
+        waited_for = self._run(decide(head, policy or Policy(), now))
+        at_hand = AtHand(
+            lambda _: self.budget,
+            lambda key: self.supply(NeedApplication(key)),
+            lambda key_hash: self.supply(NeedGrant(key_hash)),
+        )
+        asked, self.asked = self.asked, []
+        body = self.body if isinstance(self.body, bytes) else None
+        assert self._run(decide(head, policy or Policy(), now, at_hand, body)) == waited_for
+        self.asked = asked
+        return waited_for
+
+    def _run(self, steps: Generator[Need, Supply, Decision]) -> Decision:
         try:
             need = next(steps)
             while True:

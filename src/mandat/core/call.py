@@ -1,8 +1,15 @@
-"""What goes into a decision and what comes out. Values only; the order of the checks is in `mandat.core.decision`."""
+"""What goes into a decision and what comes out. Values only; the order of the checks is in `mandat.core.decision`.
 
-from collections.abc import Sequence
+What is made for every call is a msgspec structure: an eighth of what making a named tuple costs, and of no concern to
+the garbage collector, since none of it can be part of a cycle.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from enum import Enum
+from typing import Final, Literal
+
+import msgspec
 
 from mandat.core.grant import Grant, KnownApplication
 from mandat.protocol.access_rule import AccessRule
@@ -14,7 +21,7 @@ RULE_FREE: Final = frozenset({("GET", "/auth/currentCredential"), ("GET", "/auth
 """Calls that any valid credential may make without a rule (wire.md 0.7, 13.10)."""
 
 
-class CallHead(NamedTuple):
+class CallHead(msgspec.Struct, frozen=True, gc=False):
     """A call as it came in, before anything about it is known to be true.
 
     Attributes:
@@ -60,7 +67,7 @@ class Policy:
             raise ValueError("max_body_bytes must not be negative")
 
 
-class SignedCall(NamedTuple):
+class SignedCall(msgspec.Struct, frozen=True, gc=False):
     """The four values that make a call unrepeatable, as received; their formats were checked."""
 
     application_key: bytes
@@ -69,12 +76,20 @@ class SignedCall(NamedTuple):
     signature: bytes
 
 
-class Permit(NamedTuple):
+class QuotaNotice(msgspec.Struct, frozen=True, gc=False):
+    """What the caller is told about quotas: values of `RateLimit-Policy` and `RateLimit`, and of `Retry-After` if any."""
+
+    policy: str
+    limit: str
+    retry_after_seconds: int | None = None
+
+
+class Permit(msgspec.Struct, frozen=True, gc=False):
     """The call may pass: it is authentic, its credential is valid, and `rule` covers it.
 
     Not checked yet: replay (for writes) and quota, which need memory. `rule` is None for the calls that need none.
     Only `target.raw`, `method` and `body` may be forwarded: they are what was judged. `secret_id` names the
-    application secret that signed; 0 when the source does not tell them apart.
+    application secret that signed; 0 when the source does not tell them apart. `quota` is set when quotas hold.
     """
 
     application: KnownApplication
@@ -85,43 +100,79 @@ class Permit(NamedTuple):
     body: bytes
     call: SignedCall
     secret_id: int = 0
+    quota: QuotaNotice | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The call is refused. `details` is flat text to text for the caller; `message` replaces the reason's own."""
+    """The call is refused. `details` is flat text to text for the caller; `message` replaces the reason's own.
+
+    `quota` is set when a quota is the reason.
+    """
 
     reason: Reason
     details: dict[str, str] = field(default_factory=dict)
     message: str | None = None
+    quota: QuotaNotice | None = None
 
 
 Decision = Permit | Deny
 
 
-class NeedAddressBudget(NamedTuple):
+class _Missing(Enum):
+    MISSING = "missing"
+
+
+MISSING: Final = _Missing.MISSING
+"""Not in memory: ask storage. It says nothing about existence."""
+Missing = Literal[_Missing.MISSING]
+
+
+class AtHand(msgspec.Struct, frozen=True):
+    """What can be said without waiting. The decision asks here first; only for what is MISSING it yields a need.
+
+    Attributes:
+        allows: as `NeedAddressBudget`, for an address.
+        peek_application: as `NeedApplication`, for a key.
+        peek_grant: as `NeedGrant`, for the SHA-256 of a consumer key.
+    """
+
+    allows: Callable[[str], bool | Missing]
+    peek_application: Callable[[str], KnownApplication | Missing | None]
+    peek_grant: Callable[[bytes], Grant | Missing | None]
+
+
+def _miss(_: object) -> Missing:
+    return MISSING
+
+
+NOTHING_AT_HAND: Final = AtHand(_miss, _miss, _miss)
+"""Every need is yielded."""
+
+
+class NeedAddressBudget(msgspec.Struct, frozen=True, gc=False):
     """Has the caller's address failures left? Supply True to go on; anything else refuses."""
 
 
-class NeedApplication(NamedTuple):
+class NeedApplication(msgspec.Struct, frozen=True, gc=False):
     """Supply the KnownApplication with this key, or None."""
 
     key: str
 
 
-class NeedGrant(NamedTuple):
+class NeedGrant(msgspec.Struct, frozen=True, gc=False):
     """Supply the Grant whose consumer key has this SHA-256, or None."""
 
     consumer_key_hash: bytes
 
 
-class NeedBody(NamedTuple):
+class NeedBody(msgspec.Struct, frozen=True, gc=False):
     """Supply the whole body (empty when there is none), or the Reason why not: BODY_TOO_LARGE, NO_BUFFER_LEFT."""
 
     max_bytes: int
 
 
-class NeedJsonCheck(NamedTuple):
+class NeedJsonCheck(msgspec.Struct, frozen=True, gc=False):
     """Supply `strict_json.check_json(body) or True`, found in a thread: the body is too long to parse on the loop."""
 
     body: bytes

@@ -5,7 +5,7 @@ may await in between. The checks run in the order of design.md 4; the first fail
 tells something about a key comes only after what is cheap. Anything unexpected that a driver sends is a refusal.
 
     steps = decide(head, policy, now)
-    need = next(steps)
+    need = next(steps)                      # `at_hand` and `body` spare needs that can be met without waiting
     while True:                             # ends with StopIteration; its value is the Decision
         match need:
             case NeedApplication(key):
@@ -15,14 +15,17 @@ tells something about a key comes only after what is cheap. Anything unexpected 
 Left to the caller, for a Permit only: replay admission and quota.
 """
 
-import re
 from collections.abc import Generator, Sequence
 from hashlib import sha256
 
 from mandat.core.call import (
+    MISSING,
+    NOTHING_AT_HAND,
+    AtHand,
     CallHead,
     Decision,
     Deny,
+    Missing,
     Need,
     NeedAddressBudget,
     NeedApplication,
@@ -47,9 +50,12 @@ from mandat.protocol.strict_json import JsonFault, check_json
 from mandat.protocol.target import CanonicalTarget, TargetFault, parse_target
 
 __all__ = [
+    "MISSING",
+    "AtHand",
     "CallHead",
     "Decision",
     "Deny",
+    "Missing",
     "Need",
     "NeedAddressBudget",
     "NeedApplication",
@@ -75,9 +81,6 @@ _REQUIRED = {
     TIMESTAMP: "X-Ovh-Timestamp",
     SIGNATURE: "X-Ovh-Signature",
 }
-# The four values joined by a character that none of them may contain: one pattern instead of four costs a third.
-# The timestamp is checked here because `int` also takes `1_700`, `+17`, blanks and the digits of other scripts.
-_are_well_formed = re.compile(rb"[A-Za-z0-9]{8,64}\+[A-Za-z0-9]{8,64}\+[0-9]{9,11}\+\$1\$[0-9a-f]{40}").fullmatch
 _VALIDATED = CredentialState.VALIDATED
 _ADDRESS_BUDGET = NeedAddressBudget()
 
@@ -88,16 +91,20 @@ A bare tuple, because it lives for one call and a named one costs a quarter of a
 """
 
 
-def decide(head: CallHead, policy: Policy, now: float) -> Generator[Need, Supply, Decision]:
-    """Judges one call. Never raises, whatever the bytes.
+def decide(  # noqa: C901, PLR0912 one check after the other; in pieces their order would be harder to see
+    head: CallHead, policy: Policy, now: float, at_hand: AtHand = NOTHING_AT_HAND, body: bytes | None = None
+) -> Generator[Need, Supply, Decision]:
+    """Judges one call. Never raises, whatever the bytes, but what `at_hand` raises.
 
     Args:
         head: the call as received.
         policy: the operator's settings.
         now: Unix seconds; one instant serves the whole decision.
+        at_hand: what need not be waited for.
+        body: the whole body when it is there already, else None.
 
     Yields:
-        Needs; each class says what to send back.
+        Needs that could not be met; each class says what to send back.
 
     Returns:
         Permit or Deny.
@@ -106,17 +113,30 @@ def decide(head: CallHead, policy: Policy, now: float) -> Generator[Need, Supply
     if isinstance(claim, Deny):
         return claim
     method, target, call, encoded = claim
-    if (yield _ADDRESS_BUDGET) is not True:
+    budget: Supply | Missing = at_hand.allows(head.address)
+    if budget is MISSING:
+        budget = yield _ADDRESS_BUDGET
+    if budget is not True:
         return Deny(Reason.TOO_MANY_FAILURES)
-    application = yield NeedApplication(call.application_key.decode("ascii"))
+    key = call.application_key.decode("ascii")
+    application: Supply | Missing = at_hand.peek_application(key)
+    if application is MISSING:
+        application = yield NeedApplication(key)
     if not isinstance(application, KnownApplication) or not application.active:
         return Deny(Reason.INVALID_KEY)
-    grant = yield NeedGrant(sha256(call.consumer_key).digest())
+    key_hash = sha256(call.consumer_key).digest()
+    grant: Supply | Missing = at_hand.peek_grant(key_hash)
+    if grant is MISSING:
+        grant = yield NeedGrant(key_hash)
     if not isinstance(grant, Grant) or grant.application_id != application.id:
         return Deny(Reason.NOT_CREDENTIAL)
-    body = yield NeedBody(policy.max_body_bytes)
-    if not isinstance(body, bytes) or len(body) > policy.max_body_bytes:
-        return _deny_body(body)
+    if body is None:
+        supplied = yield NeedBody(policy.max_body_bytes)
+        if not isinstance(supplied, bytes):
+            return Deny(supplied if isinstance(supplied, Reason) else Reason.INTERNAL_ERROR)
+        body = supplied
+    if len(body) > policy.max_body_bytes:
+        return Deny(Reason.BODY_TOO_LARGE)
     secret_id = _signing_secret(head, call, application, body, now)
     if secret_id is None:
         return Deny(Reason.INVALID_SIGNATURE)
@@ -140,17 +160,17 @@ def _read_head(head: CallHead, policy: Policy, now: float) -> _Claim | Deny:
     method = _METHODS.get(head.method)
     if method is None:
         return Deny(Reason.METHOD_NOT_ALLOWED)
-    watched = [pair for pair in head.headers if pair[0] in _WATCHED]
-    found = dict(watched)
+    found = dict(head.headers)
     if BATCH in found:
         return Deny(Reason.BATCH_NOT_SUPPORTED)
-    if len(found) != len(watched):
-        return _deny_missing(watched)
+    # Nearly always no field at all is repeated; then there is no need to look which.
+    if len(found) != len(head.headers) and _is_repeated(head.headers):
+        return _deny_missing(head.headers)
     try:
         call = SignedCall(found[APPLICATION], found[CONSUMER], found[TIMESTAMP], found[SIGNATURE])
     except KeyError:
-        return _deny_missing(watched)
-    if _are_well_formed(b"+".join(call)) is None:
+        return _deny_missing(head.headers)
+    if not _are_well_formed(call):
         return _deny_malformed(call)
     delta = now - int(call.timestamp)
     if not -policy.window_seconds <= delta <= policy.window_seconds:
@@ -162,8 +182,32 @@ def _takes_encoded_slash(target: CanonicalTarget, prefixes: Sequence[str]) -> bo
     return any(target.opaque == prefix or target.opaque.startswith(prefix + "/") for prefix in prefixes)
 
 
-def _deny_missing(watched: Sequence[tuple[bytes, bytes]]) -> Deny:
-    names = [name for name, _ in watched]
+def _is_repeated(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a field that the decision reads comes twice."""
+    names = [name for name, _ in headers if name in _WATCHED]
+    return len(set(names)) != len(names)
+
+
+def _are_well_formed(call: SignedCall) -> bool:
+    """The formats of the four values, which contain no `+`, so that they cannot be shifted into each other.
+
+    `isalnum` and `isdigit` of bytes know ASCII only. The timestamp is checked here because `int` also takes `1_700`,
+    `+17`, blanks and the digits of other scripts.
+    """
+    key, consumer_key, timestamp = call.application_key, call.consumer_key, call.timestamp
+    return (
+        8 <= len(key) <= 64
+        and key.isalnum()
+        and 8 <= len(consumer_key) <= 64
+        and consumer_key.isalnum()
+        and 9 <= len(timestamp) <= 11
+        and timestamp.isdigit()
+        and is_signature(call.signature)
+    )
+
+
+def _deny_missing(headers: Sequence[tuple[bytes, bytes]]) -> Deny:
+    names = [name for name, _ in headers if name in _WATCHED]
     if names.count(_CONTENT_ENCODING) > 1:
         return Deny(Reason.MALFORMED_REQUEST, {"reason": "Content-Encoding is repeated"})
     wrong = {
@@ -190,13 +234,6 @@ def _deny_out_of_time(delta: float, now: float, window_seconds: int) -> Deny:
         Reason.QUERY_TIME_OUT,
         {"delta": str(round(delta)), "serverTime": str(int(now)), "windowSeconds": str(window_seconds)},
     )
-
-
-def _deny_body(supply: Supply) -> Deny:
-    """Step 7, when what was supplied is no body within the limit."""
-    if isinstance(supply, bytes):
-        return Deny(Reason.BODY_TOO_LARGE)
-    return Deny(supply if isinstance(supply, Reason) else Reason.INTERNAL_ERROR)
 
 
 def _signing_secret(

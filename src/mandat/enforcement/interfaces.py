@@ -4,19 +4,13 @@ Enforcement can read and report. Nothing here can mint or widen a right (design.
 """
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import Protocol
 
+from mandat.core.call import MISSING, Missing
 from mandat.core.grant import Grant, KnownApplication
 
-
-class _Missing(Enum):
-    MISSING = "missing"
-
-
-MISSING: Final = _Missing.MISSING
-"""`peek_*` says: not in memory, ask `find_*`. It says nothing about existence."""
-Missing = Literal[_Missing.MISSING]
+__all__ = ["MISSING", "GrantSource", "Missing", "ReplayMemory", "SourceUnavailable", "UsageSink", "Use", "WriteSeen"]
+"""MISSING from a `peek_*` says: ask `find_*`."""
 
 
 class SourceUnavailable(Exception):

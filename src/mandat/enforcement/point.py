@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Final
 
 from mandat.core.decision import (
+    AtHand,
     CallHead,
     Decision,
     Deny,
@@ -28,9 +29,7 @@ from mandat.core.decision import (
 )
 from mandat.enforcement.failures import AddressFailures
 from mandat.enforcement.interfaces import (
-    MISSING,
     GrantSource,
-    Missing,
     ReplayMemory,
     SourceUnavailable,
     UsageSink,
@@ -59,7 +58,6 @@ class Suspended:
     head: CallHead
     steps: _Steps
     need: Need | Permit
-    body: bytes | None
 
 
 class EnforcementPoint:
@@ -82,6 +80,7 @@ class EnforcementPoint:
         self._policy = policy
         self._failures = failures
         self._clock = clock
+        self._at_hand = AtHand(failures.allows, source.peek_application, source.peek_grant)
 
     def hold_freshness(self) -> bool:
         """Check grants now for all calls that are judged before `release_freshness`; they must all have come in.
@@ -107,37 +106,19 @@ class EnforcementPoint:
         Returns:
             The decision, or a Suspended call for `finish`.
         """
+        steps = decide(head, self._policy, self._clock(), self._at_hand, body)
         is_held = self.hold_freshness()
         try:
-            return self._judge(head, body)
-        finally:
-            if is_held:
-                self._source.release_freshness()
-
-    def _judge(self, head: CallHead, body: bytes | None) -> Decision | Suspended:
-        steps = decide(head, self._policy, self._clock())
-        source = self._source
-        try:
-            need = next(steps)
-            while True:
-                supply: Supply | Missing = MISSING
-                if isinstance(need, NeedGrant):
-                    supply = source.peek_grant(need.consumer_key_hash)
-                elif isinstance(need, NeedApplication):
-                    supply = source.peek_application(need.key)
-                elif isinstance(need, NeedAddressBudget):
-                    supply = self._failures.allows(head.address)
-                elif isinstance(need, NeedBody) and body is not None:
-                    supply = body
-                if supply is MISSING:
-                    return Suspended(head, steps, need, body)
-                need = steps.send(supply)
+            return Suspended(head, steps, next(steps))
         except StopIteration as stop:
             decision: Decision = stop.value
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
+        finally:
+            if is_held:
+                self._source.release_freshness()
         if isinstance(decision, Permit) and decision.method not in _READS:
-            return Suspended(head, steps, decision, body)
+            return Suspended(head, steps, decision)
         return self._settle(head, decision)
 
     async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
@@ -170,7 +151,7 @@ class EnforcementPoint:
             case NeedGrant(consumer_key_hash):
                 return await self._source.find_grant(consumer_key_hash)
             case NeedBody(max_bytes):
-                return await read_body(max_bytes) if suspended.body is None else suspended.body
+                return await read_body(max_bytes)
             case NeedJsonCheck(body):
                 return await asyncio.to_thread(check_json, body) or True
 

@@ -12,7 +12,6 @@ from hashlib import sha1
 from hmac import compare_digest
 
 PREFIX = "$1$"
-_PREFIX_BYTES = PREFIX.encode()
 
 # Lower case only: one call has one signature, byte for byte, which replay admission relies on.
 _is_well_formed = re.compile(rb"\$1\$[0-9a-f]{40}").fullmatch
@@ -64,14 +63,13 @@ def matching_secret(
         target: the raw request target, from the version prefix on, with its query string.
         timestamp: the header's text, not a number made of it.
     """
-    tail = b"".join((target, b"+", body, b"+", timestamp))
     bases = base_urls
     while bases:
         for index in range(len(secrets) - 1, -1, -1):
-            head = b"".join((secrets[index], b"+", consumer_key, b"+", method, b"+"))
             for base in bases:
-                made = sha1(head + base + tail, usedforsecurity=False).hexdigest()
-                if compare_digest(signature, _PREFIX_BYTES + made.encode()):
+                text = b"+".join((secrets[index], consumer_key, method, base + target, body, timestamp))
+                made = sha1(text, usedforsecurity=False).hexdigest()
+                if compare_digest(signature, f"$1${made}".encode()):
                     return index
         bases = _portless(base_urls) if bases is base_urls else ()
     return None

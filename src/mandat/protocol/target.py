@@ -9,8 +9,11 @@ Source: design.md 5, RFC 3986 section 3.3 for the characters.
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import Literal
 from urllib.parse import unquote_to_bytes
+
+import msgspec
 
 from mandat.protocol.access_rule import MAX_RULE_PATH_CHARACTERS, MAX_RULE_STARS
 
@@ -32,7 +35,7 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _NEVER_ESCAPED = _UNRESERVED | frozenset("%?#;\\")
 
 
-class CanonicalTarget(NamedTuple):
+class CanonicalTarget(msgspec.Struct, frozen=True, gc=False):
     """A request target that every reader understands alike.
 
     Attributes:
@@ -65,8 +68,13 @@ class TargetFault:
 def parse_target(raw: bytes) -> CanonicalTarget | TargetFault:
     """The canonical target, or why it is none. Never decodes, joins or shortens anything.
 
-    A version prefix counts only with the slash after it: `/1.0` alone has none.
+    A version prefix counts only with the slash after it: `/1.0` alone has none. Short targets seen lately are
+    remembered: clients ask for the same things over and over.
     """
+    return _parse_short(raw) if len(raw) <= _SHORT_BYTES else _parse(raw)
+
+
+def _parse(raw: bytes) -> CanonicalTarget | TargetFault:
     if len(raw) > MAX_TARGET_BYTES:
         return TargetFault(f"is longer than {MAX_TARGET_BYTES} bytes")
     parts = _split_target(raw)
@@ -94,6 +102,11 @@ def parse_target(raw: bytes) -> CanonicalTarget | TargetFault:
         # `/1.0/v2/x` and `/v2/x` would be covered by the same rules and served by different routes.
         return TargetFault("names two versions")
     return CanonicalTarget(raw, path, query.decode("ascii") if query else "", version, opaque, slashed, encoded)
+
+
+# Bounded on both sides: a few megabytes at most, whatever targets strangers think of.
+_SHORT_BYTES = 256
+_parse_short = lru_cache(maxsize=4_096)(_parse)
 
 
 def _find_version(path: str) -> tuple[Version, int]:
