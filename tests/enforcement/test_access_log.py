@@ -9,7 +9,7 @@ import pytest
 from doubles.grants import APPLICATION_KEY, APPLICATION_SECRET, CONSUMER_KEY
 from doubles.upstream import RecordingUpstream
 from doubles.upstream_gateway import running_gateway
-from mandat.enforcement.access_log import FLUSH_BYTES, MAX_BUFFERED_BYTES, AccessLog, LogLine
+from mandat.enforcement.access_log import FLUSH_LINES, MAX_BUFFERED_LINES, AccessLog, LogLine
 
 LINE = LogLine(time=1.5, query_id="q", address="::1", method="GET", path="/", status=200, seconds=0.25)
 
@@ -95,11 +95,11 @@ async def test_lines_are_written_in_order_soon_and_in_blocks() -> None:
     assert blocks == []
     await asyncio.sleep(0.3)
     assert len(blocks) == 1 and blocks[0].count(b"\n") == 2
-    for _ in range(FLUSH_BYTES // 50):
+    for _ in range(FLUSH_LINES * 2):
         log.note(LINE)
     await _ended(log, task)
     lines = b"".join(blocks).splitlines()
-    assert len(lines) == 2 + FLUSH_BYTES // 50
+    assert len(lines) == 2 + FLUSH_LINES * 2
     assert set(lines) == {lines[0]}
 
 
@@ -114,7 +114,7 @@ async def test_a_disk_that_fails_or_is_slow_loses_lines_and_nothing_else(is_brok
 
     log = AccessLog(write)
     task = asyncio.create_task(log.run())
-    count = MAX_BUFFERED_BYTES // 50
+    count = MAX_BUFFERED_LINES * 2
     for number in range(count):
         log.note(LINE)
         if number % 1000 == 0:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import signal
@@ -29,6 +30,9 @@ from mandat.storage.faults import StorageFault
 from mandat.storage.keys.keyrings import NodeKeys, load_node_keys
 from mandat.web.routes import open_routes
 
+GARBAGE_THRESHOLD = 20_000
+"""Container objects made between two looks for cycles; Python's own 700 would mean a look for every few dozen calls."""
+
 
 async def serve(config: Config, layout: Layout, *, listeners: Listeners, generation: int, ready_fd: int) -> None:
     """Serves until SIGTERM.
@@ -53,6 +57,7 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
         beside.append(loop.create_task(follow_files(tls)))
     async with grant_source(config, layout, keys) as source, replay_memory(config, layout) as replay:
         loop.call_soon(say_ready, ready_fd)
+        _settle_memory()
         await run_gateway(
             settings,
             Entrances(listeners.plain, listeners.tls, None if tls is None else tls.context),
@@ -68,6 +73,13 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)
+
+
+def _settle_memory() -> None:
+    """What a worker was started with stays until its end, and a call leaves no cycles: look for garbage seldom."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
 
 
 def gateway_settings(config: Config, layout: Layout, keys: NodeKeys, *, generation: int) -> GatewaySettings:
