@@ -1,4 +1,4 @@
-"""Drives the decision for any door: supplies what `mandat.core.decision` asks for, then admits writes once.
+"""Drives the decision for any door: supplies what `mandat.core.decision` asks for, then replay admission and quotas.
 
 What is in memory is supplied at once, without a task; a `Suspended` call is finished by awaiting. What a call means is
 never decided here. Anything that cannot be found out is a refusal, and a driver's failure closes the door (503).
@@ -35,6 +35,7 @@ from mandat.enforcement.interfaces import (
     UsageSink,
     WriteSeen,
 )
+from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import check_json
 
@@ -53,7 +54,7 @@ RULE_FREE_USE: Final = "-"
 
 @dataclass(slots=True)
 class Suspended:
-    """A call whose decision waits for storage, for its body or for replay admission. Only `finish` reads it."""
+    """A call whose decision waits for storage, its body, replay admission or quotas. Only `finish` reads it."""
 
     head: CallHead
     steps: _Steps
@@ -72,14 +73,16 @@ class EnforcementPoint:
         policy: Policy,
         failures: AddressFailures,
         clock: Callable[[], float],
+        quotas: CallQuotas | None = None,
     ) -> None:
-        """`clock` gives Unix seconds; the other arguments are described with their types."""
+        """`clock` gives Unix seconds; without `quotas` nothing is counted; the others say what they are."""
         self._source = source
         self._replay = replay
         self._usage = usage
         self._policy = policy
         self._failures = failures
         self._clock = clock
+        self._quotas = quotas
         self._at_hand = AtHand(failures.allows, source.peek_application, source.peek_grant)
 
     def hold_freshness(self) -> bool:
@@ -117,8 +120,14 @@ class EnforcementPoint:
         finally:
             if is_held:
                 self._source.release_freshness()
-        if isinstance(decision, Permit) and decision.method not in _READS:
-            return Suspended(head, steps, decision)
+        if isinstance(decision, Permit):
+            if decision.method not in _READS:
+                return Suspended(head, steps, decision)
+            if self._quotas is not None:
+                counted = self._quotas.spend(decision)
+                if counted is None:
+                    return Suspended(head, steps, decision)
+                decision = counted
         return self._settle(head, decision)
 
     async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
@@ -130,6 +139,8 @@ class EnforcementPoint:
                 decision = await self._drive(suspended, suspended.need, read_body)
             if isinstance(decision, Permit) and decision.method not in _READS:
                 decision = await self._admit(suspended.head, decision)
+            if isinstance(decision, Permit) and self._quotas is not None:
+                decision = await self._quotas.ask(decision)
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
         return self._settle(suspended.head, decision)
@@ -156,7 +167,7 @@ class EnforcementPoint:
                 return await asyncio.to_thread(check_json, body) or True
 
     async def _admit(self, head: CallHead, permit: Permit) -> Decision:
-        """Replay admission; quota will follow it here."""
+        """Replay admission. Quotas come after it: a repeated call takes nothing."""
         if await self._replay.admit(write_seen(permit, head.address)):
             return permit
         return Deny(Reason.REPLAYED, {"reason": "a call with this signature was already made"})
