@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +66,21 @@ def command(config: Path) -> list[str]:
 
 
 @contextmanager
-def serving(config: Path, port: int) -> Iterator[Serving]:
-    """Runs `mandat serve` for the length of the block."""
+def serving(
+    config: Path, port: int, *, under: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Serving]:
+    """Runs `mandat serve` for the length of the block.
+
+    `under` is a command that runs it, such as a tracer, and must become it; `environment` is added to ours.
+    """
     log = config.parent / "serve.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            command(config), stdout=output, stderr=output, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            [*under, *command(config)],
+            stdout=output,
+            stderr=output,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )
     running = Serving(config, port, process)
     try:

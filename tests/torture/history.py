@@ -17,7 +17,7 @@ from mandat.core.credential import CredentialEvent, CredentialState, next_state
 from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.operations.verify import verify
 
-Kind = Literal["confirm", "revoke", "call"]
+Kind = Literal["request", "confirm", "revoke", "call"]
 Outcome = Literal["ok", "fail", "unknown"]
 
 EVENTS = {

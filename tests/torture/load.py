@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,10 +61,21 @@ class Installation:
         return f"http://127.0.0.1:{self.port}"
 
     @contextmanager
-    def running(self) -> Iterator[Serving]:
-        """`mandat serve` on it for the length of the block."""
-        with serving(self.config, self.port) as running:
+    def running(self, *, under: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
+        """`mandat serve` on it for the length of the block; see `serving`."""
+        with serving(self.config, self.port, under=under, environment=environment) as running:
             yield running
+
+    def signature(self, consumer_key: str, method: str, url: str, *, body: bytes = b"", at: int = 0) -> dict[str, str]:
+        """The fields that sign a call; `at` is its time, 0 for now."""
+        now = at or int(time.time())
+        signature = sign(self.secret, consumer_key, method=method, url=url, body=body, timestamp=now)
+        return {
+            "X-Ovh-Application": self.key,
+            "X-Ovh-Consumer": consumer_key,
+            "X-Ovh-Timestamp": str(now),
+            "X-Ovh-Signature": signature,
+        }
 
     def mandat(self, *words: str) -> dict[str, object]:
         """A command on it, running or not."""
@@ -85,13 +96,15 @@ class Customer:
         fields = {**form.values, "login": self._login, "password": PASSWORD}
         self._post("/login", fields).raise_for_status()
 
-    def confirm(self) -> str | None:
+    def confirm(self, rules: Sequence[Mapping[str, str]] = RULES) -> str | None:
         """Asks for rights and confirms. The consumer key if that was acknowledged."""
+        start = time.monotonic()
         asked = self._http.post(
-            "/1.0/auth/credential", json={"accessRules": RULES}, headers={"X-Ovh-Application": self.installation.key}
+            "/1.0/auth/credential", json={"accessRules": rules}, headers={"X-Ovh-Application": self.installation.key}
         )
         asked.raise_for_status()
         key, address = asked.json()["consumerKey"], asked.json()["validationUrl"]
+        self.installation.journal.note("request", key, start, asked.status_code)
         form = _form(self._http.get(address), "rules_hash")
         start, status = time.monotonic(), None
         with suppress(httpx2.HTTPError):
@@ -113,15 +126,8 @@ class Customer:
         return status
 
     def _signed(self, consumer_key: str, method: str, path: str) -> int | None:
-        url, now = f"{self.installation.origin}/1.0{path}", int(time.time())
-        secret = self.installation.secret
-        signature = sign(secret, consumer_key, method=method, url=url, body=b"", timestamp=now)
-        headers = {
-            "X-Ovh-Application": self.installation.key,
-            "X-Ovh-Consumer": consumer_key,
-            "X-Ovh-Timestamp": str(now),
-            "X-Ovh-Signature": signature,
-        }
+        url = f"{self.installation.origin}/1.0{path}"
+        headers = self.installation.signature(consumer_key, method, url)
         try:
             return self._http.request(method, url, headers=headers).status_code
         except httpx2.HTTPError:
