@@ -36,7 +36,7 @@ from mandat.enforcement.gateway.routes import RouteTable
 from mandat.enforcement.gateway.run import Entrances, run_gateway
 from mandat.enforcement.settings import GatewaySettings, Upstream
 from mandat.enforcement.wsgi import WsgiDoor
-from mandat.server.deployment import caddy, envoy, nginx
+from mandat.server.deployment.rendering import render
 from mandat.server.deployment.values import Api, Deployment
 from mandat.server.processes.forward_auth import AskedServer
 from support.ports import free_ports
@@ -246,7 +246,7 @@ class DoorRunner:
 
 def nginx_command(folder: Path, deployment: Deployment) -> list[str]:
     """A minimal nginx around what `mandat deploy nginx` prints."""
-    (folder / "mandat.conf").write_text(nginx.render(deployment))
+    (folder / "mandat.conf").write_text(render("nginx", deployment))
     (folder / "nginx.conf").write_text(
         f"""daemon off; {"user root;" if os.getuid() == 0 else ""} worker_processes 1;
 pid {folder}/pid; error_log stderr warn;
@@ -260,14 +260,14 @@ fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder
 
 def caddy_command(folder: Path, deployment: Deployment) -> list[str]:
     """Caddy with what `mandat deploy caddy` prints, without its administration port."""
-    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https off\n}\n" + caddy.render(deployment))
+    (folder / "Caddyfile").write_text("{\n\tadmin off\n\tauto_https off\n}\n" + render("caddy", deployment))
     program = str(Path(sys.executable).with_name("caddy"))
     return [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 def envoy_command(folder: Path, deployment: Deployment) -> list[str]:
     """Envoy with what `mandat deploy envoy` prints."""
-    (folder / "envoy.yaml").write_text(envoy.render(deployment))
+    (folder / "envoy.yaml").write_text(render("envoy", deployment))
     program = str(Path(sys.executable).with_name("envoy"))
     return [
         program, "-c", str(folder / "envoy.yaml"), "--concurrency", "1", "--log-level", "warning",

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from mandat.cli.main import run
 from mandat.enforcement.forward_auth.styles import STYLES
-from mandat.server.deployment.printing import RENDERERS, render_deployment
+from mandat.server.deployment.rendering import TEMPLATES, render_deployment
 from mandat.server.problems import Problem
 
 APIS = """[[upstream]]
@@ -36,10 +36,10 @@ def configured(folder: Path, style: str, *, more: str = APIS) -> Path:
 
 
 def test_there_is_a_configuration_for_every_style() -> None:
-    assert set(RENDERERS) == set(STYLES)
+    assert set(TEMPLATES) == set(STYLES)
 
 
-@pytest.mark.parametrize("style", RENDERERS)
+@pytest.mark.parametrize("style", TEMPLATES)
 def test_every_address_of_ours_is_filled_in(tmp_path: Path, style: str) -> None:
     text = render_deployment(style, configured(tmp_path, style), listen="0.0.0.0:8080")
     for part in ("8080", "8700", "8705", "10.0.0.1", "fd00::2", "10.0.0.3"):
@@ -47,7 +47,7 @@ def test_every_address_of_ours_is_filled_in(tmp_path: Path, style: str) -> None:
     assert "0.0.0.0:8700" not in text, "nobody can connect to that"
 
 
-@pytest.mark.parametrize("style", RENDERERS)
+@pytest.mark.parametrize("style", TEMPLATES)
 def test_longer_prefixes_come_first(tmp_path: Path, style: str) -> None:
     text = render_deployment(style, configured(tmp_path, style), listen="0.0.0.0:8080")
     assert text.index("/domain/zone") < text.replace("/domain/zone", "#" * 12).index("/domain")

@@ -21,7 +21,7 @@ def deploy(
     listen
         Where the proxy is to listen, HOST:PORT.
     """
-    from mandat.server.deployment.printing import render_deployment
+    from mandat.server.deployment.rendering import render_deployment
 
     say(render_deployment(proxy, find_config(AdminOptions(config=config)), listen=listen).rstrip("\n"))
     return 0

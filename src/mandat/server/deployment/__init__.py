@@ -1,5 +1,5 @@
 """Writes the configuration of a front proxy that asks Mandat about each call, filled from ours.
 
-One module for each proxy; `values` is what they fill in. What is printed is what tests/doors runs (Traefik excepted,
+One template for each proxy; `values` is what fills them. What is printed is what tests/doors runs (Traefik excepted,
 of which no binary could be had). Guide: docs/guide/forward-auth.md.
 """

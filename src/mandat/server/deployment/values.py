@@ -63,6 +63,8 @@ ANSWERED: Final = (*CORS_FIELDS, *SANDBOX)
 HIDDEN: Final = (*DROPPED_ANSWERS, *(name for name, _ in CORS_FIELDS), "Access-Control-Allow-Credentials")
 """What of an API's answer no caller gets."""
 
+_ALL_ADDRESSES: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 compared, not bound
+
 VERSIONS: Final = r"(1\.0|v1)"
 
 
@@ -82,6 +84,15 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server by the name that the proxy's configuration gives it."""
+
+    name: str
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Who is where, each as "host:port". `apis` longest prefix first."""
 
@@ -92,9 +103,26 @@ class Deployment:
     max_body_bytes: int
 
     @property
+    def listen_host(self) -> str:
+        """The host of `listen`, without brackets."""
+        return split_address(self.listen)[0]
+
+    @property
     def listen_port(self) -> int:
         """The port of `listen`."""
         return split_address(self.listen)[1]
+
+    @property
+    def bound_host(self) -> str:
+        """The host of `listen`; empty when that is all addresses."""
+        return "" if self.listen_host in _ALL_ADDRESSES else self.listen_host
+
+    @property
+    def clusters(self) -> tuple[Cluster, ...]:
+        """Everything the proxy connects to."""
+        servers = [("mandat_gateway", self.gateway), ("mandat_asked", self.asked)]
+        servers += [(f"mandat_api_{api.name}", api.server) for api in self.apis]
+        return tuple(Cluster(name, *split_address(server)) for name, server in servers)
 
     @property
     def own_pattern(self) -> str:
@@ -143,5 +171,5 @@ def _server(url: str) -> str:
 def _reachable(listen: str) -> str:
     """An address to connect to: a listener on all addresses is reached on loopback."""
     host, port = split_address(listen)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 compared, not bound
+    host = _ALL_ADDRESSES.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
