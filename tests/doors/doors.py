@@ -34,6 +34,9 @@ from mandat.enforcement.forward_auth.door import ForwardAuthDoor
 from mandat.enforcement.forward_auth.styles import STYLES
 from mandat.enforcement.gateway.routes import RouteTable
 from mandat.enforcement.gateway.run import Entrances, run_gateway
+from mandat.enforcement.quotas.buckets import Buckets, Quota
+from mandat.enforcement.quotas.leases import CallQuotas
+from mandat.enforcement.quotas.node import OwnBuckets
 from mandat.enforcement.settings import GatewaySettings, Upstream
 from mandat.enforcement.wsgi import WsgiDoor
 from mandat.server.deployment.rendering import render
@@ -64,8 +67,9 @@ class Door:
 class DoorRunner:
     """Starts doors on demand in a thread of its own; `close` ends what it started."""
 
-    def __init__(self, cases: list[Case], folder: Path) -> None:
+    def __init__(self, cases: list[Case], folder: Path, quotas: tuple[Quota, ...] = ()) -> None:
         self._folder = folder
+        self._quotas = quotas
         self._grants = MemoryGrants()
         for case in cases:
             case.populate(self._grants)
@@ -107,6 +111,12 @@ class DoorRunner:
     def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
         self._tasks.append(asyncio.run_coroutine_threadsafe(work, self._loop))
 
+    def _counted(self) -> CallQuotas | None:
+        """Quotas of one door, at a time that stands still."""
+        if not self._quotas:
+            return None
+        return CallQuotas(self._quotas, OwnBuckets(Buckets(self._quotas), monotonic=clock), monotonic=clock)
+
     def _recorder(self) -> RecordingServer:
         recorder = RecordingServer()
         self._run(recorder.start())
@@ -122,6 +132,7 @@ class DoorRunner:
             clock=clock,
             monotonic=time.monotonic,
             entropy=os.urandom,
+            quotas=self._counted(),
         )
 
     def _upstreams(self, address: str) -> tuple[Upstream, ...]:
@@ -164,6 +175,7 @@ class DoorRunner:
                 clock=clock,
                 entropy=os.urandom,
                 stop=stop,
+                quotas=self._counted(),
             )
         )
         return int(listener.getsockname()[1])

@@ -16,6 +16,7 @@ from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
 from mandat.enforcement.gateway.run import Entrances, run_gateway
 from mandat.enforcement.interfaces import SourceUnavailable, WriteSeen
+from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.enforcement.replay.memory import ReplayMemory
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 
@@ -192,6 +193,7 @@ async def running_gateway(
     grants: MemoryGrants | None = None,
     public_urls: tuple[str, ...] = (),
     listener: socket.socket | None = None,
+    quotas: CallQuotas | None = None,
     **settings: object,
 ) -> AsyncIterator[TestedGateway]:
     """A gateway before the API at address `api` (prefixes /me and /domain, encoded slashes under /ip)."""
@@ -232,6 +234,7 @@ async def running_gateway(
             clock=time.time,
             entropy=os.urandom,
             stop=stop,
+            quotas=quotas,
         )
     )
     gateway = TestedGateway(port, listener, grants, replay, uses, stop, task, raw_log)

@@ -9,6 +9,7 @@ import logging
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from mandat.core.call import QuotaNotice
 from mandat.core.decision import Decision, Permit
 from mandat.enforcement.doors.asgi_io import (
     Application,
@@ -33,6 +34,7 @@ from mandat.enforcement.doors.refusing import (
     Answer,
     document,
     preflight,
+    quota_fields,
     refusal,
 )
 from mandat.enforcement.gateway.caller import Caller
@@ -89,6 +91,7 @@ class _Exchange:
         "_guard",
         "_path",
         "_query_id",
+        "_quota",
         "_receive",
         "_scope",
         "_send",
@@ -111,6 +114,7 @@ class _Exchange:
         self._path: bytes = path
         self._target: bytes = path + b"?" + query if query else path
         self._query_id = ""
+        self._quota: QuotaNotice | None = None
 
     async def run(self) -> None:
         """Answer the request, or have the application answer it."""
@@ -154,7 +158,7 @@ class _Exchange:
     async def _act(self, decision: Decision, headers: Headers, caller: Caller) -> None:
         """Let a permitted call through; refuse every other."""
         if not isinstance(decision, Permit):
-            await self._refuse(decision.reason, decision.message, decision.details)
+            await self._refuse(decision.reason, decision.message, decision.details, decision.quota)
         elif leads_to_authority(decision.target):
             await self._refuse(Reason.UNKNOWN_ROUTE)
         else:
@@ -162,6 +166,8 @@ class _Exchange:
             identity = identity_of(decision, caller, self._query_id)
             inner = self._inner_scope(visible_fields(headers, is_judged=True), caller)
             inner["state"] = {**self._scope.get("state", {}), "mandat": identity}
+            if decision.quota is not None:
+                self._quota = decision.quota
             if decision.body:
                 inner["headers"] = _with_length(inner["headers"], len(decision.body))
             await self._app(inner, replaying(decision.body, self._receive), self._stamped_api)
@@ -229,13 +235,28 @@ class _Exchange:
                         has_cache_control = True
             if not has_cache_control:
                 headers.append(_NO_CACHE)
+            if self._quota is not None:
+                headers += wire_fields(quota_fields(self._quota))
             message = {**message, "headers": headers}
         await self._send(message)
 
-    async def _refuse(self, reason: Reason, message: str | None = None, details: dict[str, str] | None = None) -> None:
+    async def _refuse(
+        self,
+        reason: Reason,
+        message: str | None = None,
+        details: dict[str, str] | None = None,
+        quota: QuotaNotice | None = None,
+    ) -> None:
         _log.info("refused", extra={"reason": reason.value, "query_id": self._query_id})
         await self._answer(
-            refusal(reason, query_id=self._query_id, is_api=is_api_path(self._path), message=message, details=details)
+            refusal(
+                reason,
+                query_id=self._query_id,
+                is_api=is_api_path(self._path),
+                message=message,
+                details=details,
+                quota=quota,
+            )
         )
 
     async def _answer(self, answer: Answer) -> None:

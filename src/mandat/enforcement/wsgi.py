@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from mandat.core.call import QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.doors.guard import TIME_ROUTES, Guard, call_head, identity_of, leads_to_authority
 from mandat.enforcement.doors.heads import Framing, UnusableServer, split_repeated, visible_fields
@@ -27,6 +28,7 @@ from mandat.enforcement.doors.refusing import (
     Answer,
     document,
     preflight,
+    quota_fields,
     refusal,
 )
 from mandat.enforcement.gateway.caller import Caller
@@ -90,6 +92,7 @@ class _Exchange:
         self._path = (self._target or b"").partition(b"?")[0]
         self._is_api = is_api_path(self._path)
         self._query_id = ""
+        self._quota: QuotaNotice | None = None
 
     def run(self) -> Iterable[bytes]:
         """The body of the answer; the head has been given to the server, or will be by the application."""
@@ -120,7 +123,7 @@ class _Exchange:
                 asked.give(_read_body(self._environ, framing.body_bytes, wanted))
             decision = asked.decision()
             if not isinstance(decision, Permit):
-                return self._refuse(decision.reason, decision.message, decision.details)
+                return self._refuse(decision.reason, decision.message, decision.details, decision.quota)
             if leads_to_authority(decision.target):
                 return self._refuse(Reason.UNKNOWN_ROUTE)
             served = _Releasing(self._serve(decision, headers, caller), asked)
@@ -132,6 +135,7 @@ class _Exchange:
     def _serve(self, permit: Permit, headers: Headers, caller: Caller) -> Iterable[bytes]:
         """Have the application answer a permitted call, of which it sees what was judged."""
         self._check_routing(permit.target)
+        self._quota = permit.quota
         inner = self._inner_environ(headers, caller, is_judged=True)
         identity = identity_of(permit, caller, self._query_id)
         inner.update({key: getattr(identity, name) for key, name in IDENTITY_KEYS.items()})
@@ -190,7 +194,7 @@ class _Exchange:
 
     def _stamped_api(self, status: str, headers: list[tuple[str, str]], *exc: Any) -> Callable[[bytes], object]:
         """Start what the application answers to a judged call: no shared state in browsers, no cache, our query id."""
-        kept = [("X-Ovh-QueryID", self._query_id), *CORS_FIELDS, *SANDBOX]
+        kept = [("X-Ovh-QueryID", self._query_id), *CORS_FIELDS, *SANDBOX, *quota_fields(self._quota)]
         for name, value in headers:
             plain = name.lower()
             if plain not in _ANSWER_DROPPED and not plain.startswith(DROPPED_ANSWER_PREFIXES):
@@ -200,11 +204,15 @@ class _Exchange:
         return self._start_response(status, kept, *exc)
 
     def _refuse(
-        self, reason: Reason, message: str | None = None, details: dict[str, str] | None = None
+        self,
+        reason: Reason,
+        message: str | None = None,
+        details: dict[str, str] | None = None,
+        quota: QuotaNotice | None = None,
     ) -> Iterable[bytes]:
         _log.info("refused", extra={"reason": reason.value, "query_id": self._query_id})
         return self._answer(
-            refusal(reason, query_id=self._query_id, is_api=self._is_api, message=message, details=details)
+            refusal(reason, query_id=self._query_id, is_api=self._is_api, message=message, details=details, quota=quota)
         )
 
     def _answer(self, answer: Answer) -> Iterable[bytes]:

@@ -20,6 +20,7 @@ from mandat.enforcement.gateway.caller import Caller, CallerDesk, plain_address
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.interfaces import GrantSource, ReplayMemory, UsageSink
 from mandat.enforcement.point import EnforcementPoint
+from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.enforcement.settings import AUTHORITY_PREFIXES, Limits
 from mandat.protocol.networks import Network
 from mandat.protocol.query_id import make_query_id
@@ -84,6 +85,7 @@ class Guard:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         entropy: Callable[[int], bytes],
+        quotas: CallQuotas | None = None,
     ) -> None:
         """
         Args:
@@ -92,6 +94,7 @@ class Guard:
             clock: Unix seconds.
             monotonic: seconds that never run backwards.
             entropy: random bytes; they only seed the query ids, which are unique but no secret.
+            quotas: how many calls may be made; None when that is not limited.
         """
         self.settings = settings
         self.limits = settings.limits
@@ -112,6 +115,7 @@ class Guard:
                 refill_per_second=settings.limits.failures_per_second,
             ),
             clock=clock,
+            quotas=quotas,
         )
         routes = {(method.encode(), path.encode()) for method, path in settings.open_routes}
         self._open_routes = routes | {(b"HEAD", path) for method, path in routes if method == b"GET"}

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from mandat.core.call import QuotaNotice
 from mandat.protocol.refusals import WORDINGS, Reason, refusal_fields
 
 JSON: Final = "application/json; charset=utf-8"
@@ -16,7 +17,7 @@ CORS_FIELDS: Final = (
     ("Access-Control-Allow-Origin", "*"),
     (
         "Access-Control-Expose-Headers",
-        "X-Ovh-QueryID, X-Pagination-Elements, X-Pagination-Cursor-Next, Retry-After",
+        "X-Ovh-QueryID, X-Pagination-Elements, X-Pagination-Cursor-Next, Retry-After, RateLimit-Policy, RateLimit",
     ),
 )
 PREFLIGHT_FIELDS: Final = (
@@ -73,6 +74,7 @@ def refusal(
     is_api: bool,
     message: str | None = None,
     details: dict[str, str] | None = None,
+    quota: QuotaNotice | None = None,
 ) -> Answer:
     """The answer to a refused call. `is_api` opens it to scripts of any origin, as every answer of the API is."""
     status = WORDINGS[reason].status
@@ -80,9 +82,16 @@ def refusal(
     fields: list[tuple[str, str]] = [("X-Ovh-QueryID", query_id), ("Content-Type", JSON), NO_CACHE, *SANDBOX]
     if is_api:
         fields += CORS_FIELDS
-    if status in RETRY_AFTER_SECONDS:
-        fields.append(("Retry-After", str(RETRY_AFTER_SECONDS[status])))
+    fields += quota_fields(quota)
+    retry_after = (quota and quota.retry_after_seconds) or RETRY_AFTER_SECONDS.get(status)
+    if retry_after:
+        fields.append(("Retry-After", str(retry_after)))
     return Answer(status, tuple(fields), body)
+
+
+def quota_fields(quota: QuotaNotice | None) -> tuple[tuple[str, str], ...]:
+    """The fields that tell about quotas; none when there is nothing to tell."""
+    return () if quota is None else (("RateLimit-Policy", quota.policy), ("RateLimit", quota.limit))
 
 
 def document(body: bytes, *, query_id: str) -> Answer:

@@ -206,6 +206,7 @@ class ForwardAuthDoor:
             is_api=is_api,
             message=denied.message,
             details=denied.details,
+            quota=denied.quota,
         )
         return self._in_style(answer)
 

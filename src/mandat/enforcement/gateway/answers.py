@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from mandat.core.call import QuotaNotice
 from mandat.enforcement.gateway.headers import CORS_ANSWER, NO_CACHE, SANDBOX
 from mandat.protocol.refusals import WORDINGS, Reason, refusal_fields
 
@@ -41,15 +42,24 @@ def refusal(
     is_head: bool = False,
     message: str | None = None,
     details: dict[str, str] | None = None,
+    quota: QuotaNotice | None = None,
 ) -> bytes:
     """The whole answer for a refused call. `is_head` leaves the body out and keeps its length."""
     status = WORDINGS[reason].status
     body = _encode(refusal_fields(reason, query_id=query_id, message=message, details=details))
-    fields = b""
-    if status in _RETRY_AFTER_SECONDS:
-        fields = b"Retry-After: %d\r\n" % _RETRY_AFTER_SECONDS[status]
+    fields = quota_fields(quota)
+    retry_after = (quota and quota.retry_after_seconds) or _RETRY_AFTER_SECONDS.get(status)
+    if retry_after:
+        fields += b"Retry-After: %d\r\n" % retry_after
     head = _head(status, query_id, is_api=is_api, keeps_alive=keeps_alive, fields=fields, length=len(body))
     return head if is_head else head + body
+
+
+def quota_fields(quota: QuotaNotice | None) -> bytes:
+    """The fields that tell about quotas, each line with its end; b"" when there is nothing to tell."""
+    if quota is None:
+        return b""
+    return f"RateLimit-Policy: {quota.policy}\r\nRateLimit: {quota.limit}\r\n".encode()
 
 
 def document(body: bytes, *, query_id: str, keeps_alive: bool, is_head: bool) -> bytes:

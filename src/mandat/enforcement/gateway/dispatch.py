@@ -96,7 +96,7 @@ async def _finish_judging(door: Door, exchange: Exchange, suspended: Suspended) 
 def _act(door: Door, exchange: Exchange, decision: Decision) -> None:
     """Let a permitted call through to its upstream; refuse every other."""
     if not isinstance(decision, Permit):
-        exchange.refuse(decision.reason, decision.message, decision.details)
+        exchange.refuse(decision.reason, decision.message, decision.details, decision.quota)
         return
     target = decision.target
     upstream = door.routes.find_upstream(target)

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final
 
+from mandat.core.call import QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.gateway import answers
@@ -151,7 +152,13 @@ class Exchange:
 
     # Answers of the gateway's own
 
-    def refuse(self, reason: Reason, message: str | None = None, details: dict[str, str] | None = None) -> None:
+    def refuse(
+        self,
+        reason: Reason,
+        message: str | None = None,
+        details: dict[str, str] | None = None,
+        quota: QuotaNotice | None = None,
+    ) -> None:
         """Answer with the error body for `reason`."""
         self._connection.settle_input(self)
         self._reason = reason
@@ -163,6 +170,7 @@ class Exchange:
             is_head=self.head.method == b"HEAD",
             message=message,
             details=details,
+            quota=self._permit.quota if quota is None and self._permit is not None else quota,
         )
         self._answer(WORDINGS[reason].status, whole)
 
@@ -210,11 +218,13 @@ class Exchange:
             is_trusted, is_api, is_judged = seen_by
             fields = answer_fields(head.headers, is_trusted=is_trusted, is_api=is_api, is_judged=is_judged)
             start = head.relayed[seen_by] = answers.status_line(head.status) + fields
+        quota = None if self._permit is None else self._permit.quota
         self._relay(
-            b"%bX-Ovh-QueryID: %b\r\n%b%b\r\n"
+            b"%bX-Ovh-QueryID: %b\r\n%b%b%b\r\n"
             % (
                 start,
                 self.query_id.encode(),
+                b"" if quota is None else answers.quota_fields(quota),
                 framing,
                 b"" if self.keeps_alive else b"Connection: close\r\n",
             ),

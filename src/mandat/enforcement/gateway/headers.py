@@ -90,7 +90,8 @@ _ANSWER_DROPPED_FROM_API: Final = frozenset(
 
 CORS_ANSWER: Final = (
     b"Access-Control-Allow-Origin: *\r\n"
-    b"Access-Control-Expose-Headers: X-Ovh-QueryID, X-Pagination-Elements, X-Pagination-Cursor-Next, Retry-After\r\n"
+    b"Access-Control-Expose-Headers: X-Ovh-QueryID, X-Pagination-Elements, X-Pagination-Cursor-Next, Retry-After, "
+    b"RateLimit-Policy, RateLimit\r\n"
 )
 NO_CACHE: Final = b"Cache-Control: no-cache, no-store\r\n"
 SANDBOX: Final = (

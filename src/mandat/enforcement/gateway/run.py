@@ -22,6 +22,7 @@ from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.routes import RouteTable
 from mandat.enforcement.interfaces import GrantSource, ReplayMemory, UsageSink
 from mandat.enforcement.point import EnforcementPoint
+from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.enforcement.settings import GatewaySettings
 
 _log = logging.getLogger("mandat.enforcement.gateway")
@@ -60,6 +61,7 @@ async def run_gateway(
     clock: Callable[[], float],
     entropy: Callable[[int], bytes],
     stop: asyncio.Event,
+    quotas: CallQuotas | None = None,
 ) -> None:
     """Serve until `stop` is set, then let running exchanges end for `stop_seconds`.
 
@@ -75,6 +77,7 @@ async def run_gateway(
         clock: Unix seconds.
         entropy: random bytes.
         stop: set it to stop.
+        quotas: how many calls may be made; None when that is not limited.
     """
     loop = asyncio.get_running_loop()
     routes = RouteTable(settings.authority, settings.upstreams, settings.open_routes)
@@ -86,7 +89,7 @@ async def run_gateway(
     failures = AddressFailures(
         loop.time, burst=settings.limits.failures_burst, refill_per_second=settings.limits.failures_per_second
     )
-    point = EnforcementPoint(source, replay, usage, policy=policy, failures=failures, clock=clock)
+    point = EnforcementPoint(source, replay, usage, policy=policy, failures=failures, clock=clock, quotas=quotas)
     door = Door(
         settings, point=point, signer=signer, access_log=access_log, routes=routes, clock=clock, entropy=entropy
     )
