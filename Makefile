@@ -11,7 +11,7 @@ help:
 	@echo "make test                       all tests, as CI runs them"
 	@echo "make torture                    the faults of the reliability bar in full: hours"
 	@echo "make check                      the inner loop: style, types, rings, fast tests"
-	@echo "make bench                      measure, side by side with peers"
+	@echo "make bench [ARGS=--quick]       measure, side by side with peers"
 
 setup: $(VENV)/.runtime
 
@@ -49,8 +49,9 @@ check: setup-test
 	$(BIN)/mypy
 	$(BIN)/pytest -q -n 2 -m "not demo and not browser and not clients and not fronts and not slow" $(ARGS)
 
-test: $(VENV)/.fronts
+test: $(VENV)/.fronts $(VENV)/.bench
 	@sh tests/provide.sh
+	@sh bench/provide.sh
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/lint-imports
@@ -60,13 +61,20 @@ test: $(VENV)/.fronts
 torture: setup-test
 	MANDAT_TORTURE=full $(BIN)/pytest -q -s tests/torture $(ARGS)
 
-bench: setup-test
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.runtime
+	@echo "Installing the peers to measure against ..."
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/.bench
+	@sh bench/provide.sh
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(BIN)/uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --group test -o requirements/test.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --group fronts -o requirements/fronts.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/test.txt --group bench -o requirements/bench.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,92 +1,64 @@
-"""Runs the measurements and prints one table; the same table goes to bench/results/."""
+"""Measures Mandat beside its peers, prints one table of ratios and goals, and keeps it in bench/results/."""
 
 import argparse
-import datetime
-import os
-import platform
-import statistics
+import importlib
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
 from pathlib import Path
 
-from bench.credentials import make_keys
-from bench.load import Outcome, permission_requests, run_wrk, signed_calls
-from bench.processes import bare_proxy, mandat, trivial_api
+from bench.figures import FULL, QUICK, TINY, Result, Size
+from bench.machine import BUSY_SHARE, describe, others_share, say
+from bench.report import keep, markdown
 
-API, PROXY, GATEWAY = 18_901, 18_902, 18_903
-
-
-def main() -> None:
-    """Interleaved rounds, medians, ratios."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="shorter rounds, fewer credentials; under 90 s")
-    options = parser.parse_args()
-    rounds, seconds, credentials = (3, 3, 1_000) if options.quick else (5, 8, 10_000)
-    with tempfile.TemporaryDirectory(prefix="mandat-bench-") as name:
-        rows = measure(Path(name), rounds=rounds, seconds=seconds, credentials=credentials)
-    report(rows, rounds=rounds, seconds=seconds, credentials=credentials, quick=options.quick)
+PARTS = ("gateway", "decision", "middleware")
+RESULTS = Path(__file__).parent / "results"
 
 
-def measure(folder: Path, *, rounds: int, seconds: int, credentials: int) -> list[tuple[str, list[Outcome]]]:
-    """Every measurement with its outcomes, round by round in turn."""
-    with ExitStack() as stack:
-        stack.enter_context(trivial_api(folder, API))
-        stack.enter_context(bare_proxy(folder, PROXY, API))
-        say("starting mandat")
-        stack.enter_context(mandat(folder, GATEWAY, API, workers=1))
-        say(f"making {credentials} credentials")
-        keys = make_keys(folder / "mandat.toml", credentials)
-        loads: list[tuple[str, int, Callable[[], list[str]]]] = [
-            ("nginx bare proxy_pass", PROXY, lambda: signed_calls(PROXY, keys)),
-            ("Mandat gateway, signed GET", GATEWAY, lambda: signed_calls(GATEWAY, keys)),
-            ("Mandat, durable POST /auth/credential", GATEWAY, lambda: permission_requests(GATEWAY, keys)),
-        ]
-        outcomes: dict[str, list[Outcome]] = {name: [] for name, _, _ in loads}
-        for number in range(-1, rounds):
-            for name, port, requests in loads:
-                say(f"round {number + 1} of {rounds}: {name}" if number >= 0 else f"warming up: {name}")
-                outcome = run_wrk(port, requests(), seconds=seconds if number >= 0 else 2, folder=folder)
-                if number >= 0:
-                    outcomes[name].append(outcome)
-        return list(outcomes.items())
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the wanted parts. 1 when something could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="fewer and shorter rounds, small databases; under 90 s")
+    sizes.add_argument("--tiny", action="store_true", help="only whether everything runs; the figures mean nothing")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given several times")
+    parser.add_argument("--output", type=Path, help="where to keep the result; one of all parts is kept in any case")
+    options = parser.parse_args(arguments)
+    size = QUICK if options.quick else TINY if options.tiny else FULL
+    parts = tuple(options.part or PARTS)
 
-
-def report(rows: list[tuple[str, list[Outcome]]], *, rounds: int, seconds: int, credentials: int, quick: bool) -> None:
-    """Prints the table and keeps it."""
-    base = [outcome.per_second for outcome in rows[0][1]]
-    lines = [
-        f"# Measured {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-        "",
-        f"`make bench{' ARGS=--quick' if quick else ''}`: {rounds} interleaved rounds of {seconds} s after a warm-up, "
-        f"wrk with 64 keep-alive connections, {credentials} credentials of 10 rules, one gateway process, "
-        "access log on.",
-        f"Machine: {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, "
-        "the proxy under test on one core of its own, load generator and API together on another; nginx logs too.",
-        "",
-        "| what | per second (median, min to max) | ratio to nginx, round by round | p50 | p99 | errors |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, outcomes in rows:
-        rates = [outcome.per_second for outcome in outcomes]
-        ratios = sorted(rate / other for rate, other in zip(rates, base, strict=True))
-        lines.append(
-            f"| {name} | {statistics.median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f}) "
-            f"| {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
-            f"| {statistics.median(o.p50_us for o in outcomes) / 1000:.1f} ms "
-            f"| {statistics.median(o.p99_us for o in outcomes) / 1000:.1f} ms | {sum(o.errors for o in outcomes)} |"
-        )
-    text = "\n".join(lines) + "\n"
+    began, busy_before = time.monotonic(), others_share()
+    if busy_before > BUSY_SHARE:
+        say(f"!!! other programs use {busy_before:.0%} of this machine's cores: the figures will say so")
+    results = {name: measured(name, size) for name in parts}
+    machine = describe(busy_before=busy_before, busy_after=others_share())
+    machine += ["", f"Took {time.monotonic() - began:.0f} s."]
+    text = markdown(results, size, command=_command(size, parts), machine=machine)
     sys.stdout.write(text)
-    kept = Path(__file__).parent / "results" / ("quick.md" if quick else "full.md")
-    kept.write_text(text)
+    folder = options.output or (RESULTS if parts == PARTS and size is not TINY else None)
+    if folder is not None:
+        say(f"kept in {keep(text, results, size, folder)}")
+    return int(any(not figure.rounds for result in results.values() for figure in result.figures))
 
 
-def say(what: str) -> None:
-    """Progress, on standard error."""
-    sys.stderr.write(f"... {what}\n")
+def measured(name: str, size: Size) -> Result:
+    """Runs one part in a folder of its own, which is gone afterwards."""
+    part = importlib.import_module(f"bench.{name}.part")
+    began = time.monotonic()
+    say(f"== {name}")
+    with tempfile.TemporaryDirectory(prefix=f"mandat-bench-{name}-") as folder:
+        result: Result = part.run(Path(folder), size)
+    say(f"== {name} took {time.monotonic() - began:.0f} s")
+    return result
+
+
+def _command(size: Size, parts: tuple[str, ...]) -> str:
+    words = [] if size is FULL else [f"--{size.name}"]
+    words += [] if parts == PARTS else [f"--part {part}" for part in parts]
+    if not words:
+        return "make bench"
+    return f"make bench ARGS={words[0]}" if len(words) == 1 else f'make bench ARGS="{" ".join(words)}"'
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

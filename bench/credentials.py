@@ -1,20 +1,21 @@
-"""Credentials for the load: an application and many confirmed consumer keys, made through the authority's own flows."""
+"""An installation to measure: an application registered by the authority's own flow, and credentials seeded for it."""
 
 import asyncio
+import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mandat.authority.consent import Answered, Question
+from bench.seeding import consumer_key, rules_of, seed
 from mandat.authority.fault import Fault
-from mandat.authority.login import OpenedSession
 from mandat.protocol.access_rule import AccessRule
-from mandat.protocol.messages import PermissionRequestMessage
+from mandat.protocol.signature import sign
+from mandat.server.configuration.reading import load_config
+from mandat.server.layout import layout_of
 from mandat.server.operations.administration import open_administration
+from mandat.storage.keys.keyrings import load_authority_keys
 
-RULES = (
-    *(AccessRule("GET", f"/domain/zone/zone-{number}.example/*") for number in range(9)),
-    AccessRule("GET", "/domain/zone/example.org/record"),
-)
+RULES: tuple[AccessRule, ...] = rules_of(0)
 """Ten rules; the call of the load matches the last."""
 
 CALL = "/1.0/domain/zone/example.org/record?fieldType=TXT"
@@ -22,43 +23,46 @@ CALL = "/1.0/domain/zone/example.org/record?fieldType=TXT"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What the load signs with."""
+    """What the load signs with: consumer keys 0 to `count`."""
 
+    application_id: int
     application_key: str
     application_secret: str
-    consumer_keys: tuple[str, ...]
+    count: int
+
+    def fields(self, number: int, *, origin: str, at: int, target: str = CALL) -> list[tuple[str, str]]:
+        """The four header fields of a signed GET of `target` under one of the consumer keys."""
+        key = consumer_key(number)
+        url = f"{origin}{target}"
+        signature = sign(self.application_secret, key, method="GET", url=url, body=b"", timestamp=at)
+        return [
+            ("X-Ovh-Application", self.application_key),
+            ("X-Ovh-Consumer", key),
+            ("X-Ovh-Timestamp", str(at)),
+            ("X-Ovh-Signature", signature),
+        ]
+
+    def wire_fields(self, number: int, *, origin: str) -> list[tuple[bytes, bytes]]:
+        """Those as a door has them, as of now."""
+        fields = self.fields(number, origin=origin, at=int(time.time()))
+        return [(name.lower().encode(), value.encode()) for name, value in fields]
 
 
 def make_keys(config: Path, count: int) -> Keys:
-    """Registers an application and confirms `count` permission requests for it."""
-    return asyncio.run(_make_keys(config, count))
+    """Registers an application in the installation of `config` and gives it `count` credentials."""
+    application_id, key, secret = asyncio.run(_register(config))
+    layout = layout_of(load_config(config), config)
+    seed(layout.data, load_authority_keys(layout.keys), application_id=application_id, count=count)
+    return Keys(application_id, key, secret, count)
 
 
-async def _make_keys(config: Path, count: int) -> Keys:
+async def _register(config: Path) -> tuple[int, str, str]:
     async with open_administration(config) as admin:
-        authority = admin.authority
-        user = await authority.login.sign_up("bench", "bench-password", address="127.0.0.1")
-        assert not isinstance(user, Fault), user
-        session = await authority.login.log_in("bench", "bench-password", address="127.0.0.1")
-        assert isinstance(session, OpenedSession), session
-        visitor = await authority.login.find_visitor(session.token)
-        assert visitor is not None
-        issued = await authority.registration.register(user, name="bench", description="load", address="127.0.0.1")
-        assert not isinstance(issued, Fault), issued
-
-        async def one() -> str:
-            message = PermissionRequestMessage(rules=RULES, redirection=None, allowed_networks=None)
-            asked = await authority.permission.ask(issued.application.key, message, address="127.0.0.1")
-            assert not isinstance(asked, Fault), asked
-            question = await authority.consent.look(asked.token, visitor)
-            assert isinstance(question, Question), question
-            answer = await authority.consent.confirm(
-                asked.token, visitor, validity_seconds=None, rules_hash=question.rules_hash, address="127.0.0.1"
-            )
-            assert isinstance(answer, Answered), answer
-            return asked.consumer_key
-
-        keys: list[str] = []
-        while len(keys) < count:
-            keys += await asyncio.gather(*(one() for _ in range(min(200, count - len(keys)))))
-        return Keys(issued.application.key, issued.secret, tuple(keys))
+        authority, name = admin.authority, f"bench-{secrets.token_hex(4)}"
+        user = await authority.login.sign_up(name, secrets.token_hex(16), address="127.0.0.1")
+        if isinstance(user, Fault):
+            raise SystemExit(f"nobody could be signed up: {user}")
+        issued = await authority.registration.register(user, name=name, description="load", address="127.0.0.1")
+        if isinstance(issued, Fault):
+            raise SystemExit(f"no application could be registered: {issued}")
+        return issued.application.id, issued.application.key, issued.secret

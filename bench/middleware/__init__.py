@@ -1,0 +1,1 @@
+"""What the ASGI door adds to an application that does nothing."""
