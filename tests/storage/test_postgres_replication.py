@@ -1,8 +1,10 @@
 """A primary with a standby: what a start in `ha` demands of them, and what a commit says that only one of them has."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from psycopg import errors
@@ -10,10 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from mandat.enforcement.interfaces import SourceUnavailable
 from mandat.storage.postgres.access import make_engine
 from mandat.storage.postgres.bounded import BoundedSession
 from mandat.storage.postgres.place import DatabaseRefused, parse_place
 from mandat.storage.postgres.replication import find_replication_weakness
+from mandat.storage.postgres.sessions import ReadSessions
 from support.postgres_cluster import Cluster
 from support.waiting import wait_for
 
@@ -132,3 +136,37 @@ def test_a_server_that_stands_still_is_given_up(cluster: Cluster) -> None:
             session.execute("SELECT pg_sleep(30)")
         assert time.monotonic() - began < 4
         assert session.closed
+
+
+async def test_a_gateway_finds_the_primary_behind_a_host_that_is_silent(cluster: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are made, and never answered
+        port = silent.getsockname()[1]
+        hosts = f"host=127.0.0.1,{cluster.standby.sockets},{cluster.primary.sockets}&port={port},5432,5432"
+        sessions = ReadSessions(parse_place(f"postgresql://postgres@/postgres?{hosts}"))
+        assert await sessions.rows("SELECT pg_is_in_recovery()") == [(False,)]
+        sessions.close()
+
+
+async def test_a_gateway_that_finds_no_primary_says_so_in_time(cluster: Cluster, tmp_path: Path) -> None:
+    sessions = ReadSessions(parse_place(f"postgresql://postgres@/postgres?host={tmp_path},{cluster.standby.sockets}"))
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable):
+        await sessions.rows("SELECT 1")
+    assert time.monotonic() - began < 3
+    sessions.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [
+        ("postgresql://db/m", [("db", None)]),
+        ("postgresql://one,two/m", [("one", None), ("two", None)]),
+        ("postgresql://one:1,two:2/m", [("one", "1"), ("two", "2")]),
+        ("postgresql:///m?host=one,two&port=7", [("one", "7"), ("two", "7")]),
+        ("postgresql:///m", [(None, None)]),
+    ],
+)
+def test_each_host_of_a_url_stands_for_itself(url: str, hosts: list[tuple[str | None, str | None]]) -> None:
+    places = parse_place(url).each_host()
+    assert [(one.parameters.get("host") or None, one.parameters.get("port") or None) for one in places] == hosts
+    assert {one.parameters["dbname"] for one in places} == {"m"}

@@ -2,7 +2,7 @@
 
 import select
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -19,6 +19,8 @@ CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 5
 """The longest any statement may take (threats.md R13), waiting for the write lock included."""
 
+
+_HOSTS = ("host", "hostaddr", "port")
 
 PASSWORD = "MANDAT_STORAGE_PASSWORD"  # noqa: S105 - the name of a variable
 """Where the password of `storage` is, in the environment."""
@@ -73,6 +75,17 @@ class PostgresPlace:
         given = {**ours, **self.parameters, "options": " ".join(options).strip()}
         # Not to be overruled: a standby may lag behind, and what was revoked could still be read there.
         return make_conninfo("", **{**given, "target_session_attrs": "primary"})
+
+    def each_host(self) -> "list[PostgresPlace]":
+        """The same database on one host of the URL after the other, for whoever cannot wait for one that is silent."""
+        listed = {name: self.parameters[name].split(",") for name in _HOSTS if name in self.parameters}
+        count = max((len(values) for values in listed.values()), default=1)
+        places = []
+        for index in range(count):
+            # One port may stand for all hosts, as in libpq.
+            own = {name: values[index if len(values) > 1 else 0] for name, values in listed.items()}
+            places.append(replace(self, parameters={**self.parameters, **own}))
+        return places
 
 
 def is_postgres(storage: str) -> bool:

@@ -5,6 +5,7 @@ Written for one promise: an answer or SourceUnavailable within the deadline, wha
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -27,7 +28,8 @@ class ReadSessions:
     def __init__(
         self, place: PostgresPlace, *, most: int = MOST_SESSIONS, deadline_seconds: float = DEADLINE_SECONDS
     ) -> None:
-        self._conninfo = place.conninfo(role="gateway", settings=read_settings(deadline_seconds))
+        settings = read_settings(deadline_seconds)
+        self._conninfos = [host.conninfo(role="gateway", settings=settings) for host in place.each_host()]
         self._deadline_seconds = deadline_seconds
         self._free = asyncio.Semaphore(most)
         self._idle: list[Session] = []
@@ -73,7 +75,7 @@ class ReadSessions:
                 with contextlib.suppress(psycopg.OperationalError):
                     return await self._run(session, query, parameters)
                 # The server had ended that session, or does so just now. A read can be made again on another one.
-            session = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+            session = await _connect_any(self._conninfos)
             return await self._run(session, query, parameters)
 
     async def _run(self, session: Session, query: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
@@ -100,6 +102,37 @@ class ReadSessions:
 def read_settings(deadline_seconds: float) -> dict[str, str]:
     """How the sessions of gateways are set up."""
     return {"default_transaction_read_only": "on", "statement_timeout": str(int(deadline_seconds * 1000))}
+
+
+async def _connect_any(conninfos: Sequence[str]) -> Session:
+    """A session on the host that is primary. All are asked at once: after a fail-over one may not answer at all.
+
+    Raises:
+        psycopg.Error: none is; why the last one is not.
+    """
+    attempts = [asyncio.ensure_future(psycopg.AsyncConnection.connect(one, autocommit=True)) for one in conninfos]
+    chosen = None
+    try:
+        while chosen is None:
+            running = [attempt for attempt in attempts if not attempt.done()]
+            if running:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            ended = [attempt for attempt in attempts if attempt.done()]
+            chosen = next((attempt for attempt in ended if attempt.exception() is None), None)
+            if chosen is None and len(ended) == len(attempts):
+                break
+        return (chosen or attempts[-1]).result()
+    finally:
+        for attempt in attempts:
+            if attempt is not chosen:
+                attempt.cancel()
+                attempt.add_done_callback(_discard)
+
+
+def _discard(attempt: "asyncio.Future[Session]") -> None:
+    """What came to its end after another was chosen."""
+    if not attempt.cancelled() and attempt.exception() is None:
+        _hang_up(attempt.result())
 
 
 def _hang_up(session: Session) -> None:
