@@ -53,7 +53,11 @@ class AssertionSigner:
         self._cached: dict[tuple[int, str], tuple[float, bytes]] = {}
 
     def assertion(self, application: KnownApplication, grant: Grant, *, audience: str, now: float) -> bytes:
-        """The assertion for one permitted call, as the header's value.
+        """The assertion for one permitted call, as the header's value. Arguments: see `signed`."""
+        return self.signed(application, grant, audience=audience, now=now)[1]
+
+    def signed(self, application: KnownApplication, grant: Grant, *, audience: str, now: float) -> tuple[float, bytes]:
+        """When the assertion for one permitted call was signed, and the assertion.
 
         Args:
             application: who calls.
@@ -64,7 +68,7 @@ class AssertionSigner:
         key = (grant.credential_id, audience)
         cached = self._cached.get(key)
         if cached is not None and 0 <= now - cached[0] < CACHED_SECONDS:
-            return cached[1]
+            return cached
         claims: dict[str, object] = {
             "iss": self._issuer,
             "aud": audience,
@@ -77,8 +81,8 @@ class AssertionSigner:
         token = jwt.encode(self._header, claims, self._key, algorithms=[ALGORITHM]).encode("ascii")
         if len(self._cached) >= self._max_cached:
             self._forget(now)
-        self._cached[key] = (now, token)
-        return token
+        signed = self._cached[key] = (now, token)
+        return signed
 
     def _forget(self, now: float) -> None:
         """Make room: drop what is stale; when nothing is, everything. One signature each is what that costs."""

@@ -21,6 +21,7 @@ MAX_LENGTH_DIGITS: Final = 15
 _FRAMING_FIELDS: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect", b"trailer")
 )
+_BESIDE_HOST: Final = _FRAMING_FIELDS - {b"host"}
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, values without surrounding blanks, in the order they came."""
@@ -150,6 +151,10 @@ def split_chunked(data: bytes, tail: bytes) -> list[bytes]:
 
 
 def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11: bool) -> RequestHead | FramingFault:
+    fields = dict(headers)
+    if len(fields) == len(headers) and _BESIDE_HOST.isdisjoint(fields) and (host := fields.get(b"host")):
+        # Most calls: nothing is repeated, and nothing says anything about framing.
+        return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False)
     said: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _FRAMING_FIELDS:
@@ -162,8 +167,6 @@ def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11:
     host = said.get(b"host")
     if not host:
         return FramingFault("no Host")
-    if len(said) == 1:
-        return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False)
     length = _content_length(said, is_http_11=is_http_11)
     if isinstance(length, FramingFault):
         return length

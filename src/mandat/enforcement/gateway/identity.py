@@ -6,7 +6,7 @@ The fields and what an upstream may rely on: docs/reference/headers.md. Source: 
 from typing import Final
 
 from mandat.core.decision import Permit
-from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.assertion import CACHED_SECONDS, AssertionSigner
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.headers import (
@@ -31,21 +31,21 @@ class IdentityWriter:
 
     def __init__(self, signer: AssertionSigner) -> None:
         self._signer = signer
-        self._kept: dict[tuple[int, str], tuple[bytes, bytes]] = {}
+        self._kept: dict[tuple[int, str], tuple[float, bytes]] = {}
 
     def fields(self, permit: Permit, upstream: Upstream, now: float) -> bytes:
         """The lines for one permitted call; `now` is Unix seconds. The authority has its socket: no assertion."""
         if upstream.trusted:
             return _plain_fields(permit)
-        token = self._signer.assertion(permit.application, permit.grant, audience=upstream.audience, now=now)
         key = (permit.grant.credential_id, upstream.audience)
         kept = self._kept.get(key)
-        if kept is not None and kept[0] is token:
+        if kept is not None and 0 <= now - kept[0] < CACHED_SECONDS:
             return kept[1]
+        at, token = self._signer.signed(permit.application, permit.grant, audience=upstream.audience, now=now)
         lines = _plain_fields(permit) + b"%b: %b\r\n" % (ASSERTION.encode(), token)
         if len(self._kept) >= _MAX_KEPT:
             self._kept.clear()
-        self._kept[key] = (token, lines)
+        self._kept[key] = (at, lines)
         return lines
 
 
