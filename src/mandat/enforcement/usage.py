@@ -10,24 +10,26 @@ from typing import Final
 import msgspec
 
 from mandat.enforcement.interfaces import Use
+from mandat.enforcement.socket_lines import SocketLines
 
 SEND_SECONDS: Final = 1.0
 MAX_KEYS: Final = 20_000
 """Different (credential, rule, address, secret) in one second; more are not counted."""
 
-_DEADLINE_SECONDS: Final = 1.0
-
 
 class UsageSender:
-    """Counts permitted calls and sends the counts over a unix stream socket. `run` does the sending."""
+    """Counts permitted calls and sends the counts over a unix stream socket. `run` does the sending.
+
+    `dropped` says how many calls were counted in vain, or not at all.
+    """
 
     def __init__(self, path: str, *, send_seconds: float = SEND_SECONDS, max_keys: int = MAX_KEYS) -> None:
-        self._path = path
+        self._lines = SocketLines(path)
         self._send_seconds = send_seconds
         self._max_keys = max_keys
         self._calls: dict[tuple[int, str, str, int], int] = {}
         self._last: int = 0
-        self._writer: asyncio.StreamWriter | None = None
+        self.dropped = 0
 
     def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """See `interfaces.UsageSink.note`."""
@@ -37,6 +39,8 @@ class UsageSender:
             self._calls[key] = calls + 1
         elif len(self._calls) < self._max_keys:
             self._calls[key] = 1
+        else:
+            self.dropped += 1
         self._last = at
 
     async def run(self) -> None:
@@ -47,8 +51,7 @@ class UsageSender:
                 await self.send()
         finally:
             await self.send()
-            if self._writer is not None:
-                self._writer.close()
+            self._lines.close()
 
     async def send(self) -> None:
         """Send what was counted since the last time. What cannot be delivered is dropped."""
@@ -59,13 +62,5 @@ class UsageSender:
             Use(credential_id, rule, address, calls=number, at=self._last, secret_id=secret_id)
             for (credential_id, rule, address, secret_id), number in calls.items()
         ]
-        try:
-            async with asyncio.timeout(_DEADLINE_SECONDS):
-                if self._writer is None or self._writer.is_closing():
-                    _, self._writer = await asyncio.open_unix_connection(self._path)
-                self._writer.write(msgspec.json.encode(uses) + b"\n")
-                await self._writer.drain()
-        except (OSError, TimeoutError):
-            if self._writer is not None:
-                self._writer.close()
-            self._writer = None
+        if not await self._lines.send(msgspec.json.encode(uses)):
+            self.dropped += sum(calls.values())

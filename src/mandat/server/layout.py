@@ -50,6 +50,16 @@ class Layout:
         return self.run / "replay.sock"
 
     @property
+    def metrics_socket(self) -> Path:
+        """Where the metrics process takes the other processes' reports."""
+        return self.run / "metrics.sock"
+
+    @property
+    def quota_socket(self) -> Path:
+        """Where the supervisor counts calls."""
+        return self.run / "quotas.sock"
+
+    @property
     def lock(self) -> Path:
         """Locked by the one supervisor of this data; on PostgreSQL, by the one of this node."""
         return (self.data if self.place is None else self.run) / "supervisor.lock"

@@ -1,4 +1,4 @@
-"""What the doors of a node stand on: where grants are read, and who remembers writes. One place that chooses.
+"""What the doors of a node stand on: where grants are read, who remembers writes, who counts calls. One place chooses.
 
 Drivers are imported when they are needed: a node on SQLite without Redis loads neither.
 """
@@ -7,9 +7,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from mandat.enforcement.interfaces import GrantSource, ReplayMemory
+from mandat.enforcement.interfaces import ReplayMemory
+from mandat.enforcement.quotas.buckets import KINDS, Quota
+from mandat.enforcement.quotas.leases import CallQuotas
+from mandat.enforcement.quotas.node import NodeBuckets
 from mandat.enforcement.replay.client import ReplayClient
+from mandat.enforcement.statistics import ObservedSource
 from mandat.server.configuration.reading import Config
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, monotonic
@@ -19,9 +24,12 @@ from mandat.storage.grants.reader import SqliteGrantSource
 from mandat.storage.keys.files import node_key_file
 from mandat.storage.keys.keyrings import NodeKeys
 
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
 
 @asynccontextmanager
-async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncIterator[GrantSource]:
+async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncIterator[ObservedSource]:
     """Where this process reads grants, for the length of the block.
 
     Raises:
@@ -73,14 +81,10 @@ async def replay_memory(config: Config, layout: Layout) -> AsyncIterator[ReplayM
         if not config.redis.url:
             yield node
             return
-        from mandat.storage.redis_replay import SharedReplay, make_client  # noqa: PLC0415
+        from mandat.storage.redis_replay import SharedReplay  # noqa: PLC0415
 
-        try:
-            client = make_client(config.redis.url, password=redis_password())
-        except StorageFault as fault:
-            raise Problem(fault.sentence) from None
         shared = SharedReplay(
-            client,
+            redis_client(config),
             window_seconds=config.limits.timestamp_window_seconds,
             clock=clock,
             monotonic=monotonic,
@@ -93,6 +97,59 @@ async def replay_memory(config: Config, layout: Layout) -> AsyncIterator[ReplayM
             await shared.close()
     finally:
         node.close()
+
+
+@asynccontextmanager
+async def call_quotas(config: Config, layout: Layout) -> AsyncIterator[CallQuotas | None]:
+    """Who tells this process how many calls may be made, for the length of the block; None when none are limited.
+
+    Raises:
+        Problem: the URL of the shared buckets cannot be used.
+    """
+    quotas = quotas_of(config)
+    if not quotas:
+        yield None
+        return
+    node = NodeBuckets(str(layout.quota_socket))
+    try:
+        if not config.redis.url:
+            yield CallQuotas(quotas, node, monotonic=monotonic)
+            return
+        from mandat.storage.redis_quotas import SharedBuckets  # noqa: PLC0415
+
+        may_count_alone = config.quotas.when_unreachable == "per-node"
+        shared = SharedBuckets(
+            redis_client(config), quotas, monotonic=monotonic, node=node if may_count_alone else None
+        )
+        try:
+            yield CallQuotas(quotas, shared, monotonic=monotonic)
+        finally:
+            await shared.close()
+    finally:
+        node.close()
+
+
+def quotas_of(config: Config) -> tuple[Quota, ...]:
+    """What `[quotas]` means; empty when nothing is limited."""
+    return tuple(
+        Quota(kind, per_minute, getattr(config.quotas, f"{kind}_burst") or per_minute)
+        for kind in KINDS
+        if (per_minute := getattr(config.quotas, f"{kind}_per_minute"))
+    )
+
+
+def redis_client(config: Config) -> "Redis":
+    """A client for the server of `redis.url`.
+
+    Raises:
+        Problem: the URL cannot be used.
+    """
+    from mandat.storage.redis_replay import make_client  # noqa: PLC0415
+
+    try:
+        return make_client(config.redis.url, password=redis_password())
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
 
 
 def redis_password() -> str | None:

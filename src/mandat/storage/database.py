@@ -4,7 +4,7 @@ What lies where: docs/reference/storage.md. Enforcement does not come here: see 
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,10 @@ _PUBLIC_KEY = "authority_public_key"
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The stores of one installation. Each implements the interface of its name in `mandat.authority.interfaces`."""
+    """The stores of one installation. Each implements the interface of its name in `mandat.authority.interfaces`.
+
+    `told` counts, by event, what this process wrote into history.
+    """
 
     users: StoredUsers
     sessions: StoredSessions
@@ -54,6 +57,7 @@ class Storage:
     rekeying: Rekeying
     erasure: Erasure
     retention: Retention
+    told: Mapping[str, int]
     _writers: tuple[Writer, ...]
     _readers: tuple[Readers, ...]
 
@@ -148,6 +152,7 @@ def assemble(
         ),
         erasure=Erasure(grants=grants.writer, requests=requests.writer, usage=usage.writer, mac=mac, trail=trail),
         retention=Retention(grants=grants.writer, usage=usage.writer, trail=trail),
+        told=trail.told,
         _writers=(grants.writer, requests.writer, usage.writer),
         _readers=(grants.readers, requests.readers, usage.readers),
     )

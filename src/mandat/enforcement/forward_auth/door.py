@@ -11,6 +11,7 @@ from typing import Final
 from mandat.core.decision import Decision, Deny, Permit
 from mandat.enforcement.access_log import AccessLog, LogLine
 from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.counters import PERMITTED, DoorCounters
 from mandat.enforcement.doors.asgi_io import BodyReader, ClientGone, Receive, Scope, Send, send_answer
 from mandat.enforcement.doors.guard import Guard, call_head
 from mandat.enforcement.doors.heads import Framing, UnusableServer, find_alias, read_framing, split_repeated, trimmed
@@ -62,7 +63,14 @@ class ForwardAuthDoor:
     """See the module. One for each process and event loop."""
 
     def __init__(
-        self, guard: Guard, style: Style, *, routes: RouteTable, signer: AssertionSigner, access_log: AccessLog
+        self,
+        guard: Guard,
+        style: Style,
+        *,
+        routes: RouteTable,
+        signer: AssertionSigner,
+        access_log: AccessLog,
+        counters: DoorCounters | None = None,
     ) -> None:
         """
         Args:
@@ -71,12 +79,14 @@ class ForwardAuthDoor:
             routes: which upstream a permitted call is for; the same table as the gateway's.
             signer: makes the assertions.
             access_log: gets one line for each question of a trusted peer.
+            counters: counts those questions, for whoever made it.
         """
         self._guard = guard
         self._style = style
         self._routes = routes
         self._signer = signer
         self._access_log = access_log
+        self._counters = DoorCounters() if counters is None else counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one question. Other scopes than HTTP are not served.
@@ -111,6 +121,7 @@ class ForwardAuthDoor:
     def refuse_unreadable(self) -> Answer:
         """The answer to a question that the server could not even parse, such as one with controls in a field."""
         query_id = self._guard.new_query_id(self._guard.clock())
+        self._counters.ended(Reason.MALFORMED_REQUEST.value, 0.0)
         return self._in_style(refusal(Reason.MALFORMED_REQUEST, query_id=query_id, is_api=False))
 
     async def _answer(self, question: _Question) -> Answer:
@@ -118,7 +129,9 @@ class ForwardAuthDoor:
             why = {"reason": "only trusted proxies may ask here"}
             return refusal(Reason.FORBIDDEN, query_id=question.query_id, is_api=False, details=why)
         decision = await self._decide(question)
-        self._access_log.note(self._log_line(question, decision))
+        line = self._log_line(question, decision)
+        self._counters.ended(line.reason or PERMITTED, line.seconds)
+        self._access_log.note(line)
         if isinstance(decision, Permit):
             return self._permitted(question, decision)
         return self._refused(question, decision)

@@ -372,6 +372,7 @@ class ClientConnection(asyncio.Protocol):
         query_id = door.new_query_id(now)
         whole = answers.refusal(reason, query_id=query_id, is_api=False, keeps_alive=False, details=details)
         self.write(whole)
+        door.counters.ended(reason.value, 0.0)
         door.access_log.note(
             LogLine(
                 time=now,

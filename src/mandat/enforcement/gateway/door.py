@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.counters import DoorCounters
 from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
@@ -35,6 +36,7 @@ class Door:
         signer: AssertionSigner,
         access_log: AccessLog,
         routes: RouteTable,
+        counters: DoorCounters,
         clock: Callable[[], float],
         entropy: Callable[[int], bytes],
     ) -> None:
@@ -42,6 +44,7 @@ class Door:
         Args:
             settings: see `GatewaySettings`.
             point, signer, access_log, routes: made from the same settings, see `run`.
+            counters: knows every upstream of the settings.
             clock: Unix seconds.
             entropy: random bytes; they only seed the query ids, which are unique but no secret.
         """
@@ -53,6 +56,7 @@ class Door:
         self.identity = IdentityWriter(signer)
         self.budget = BufferBudget(settings.limits.buffer_bytes)
         self.access_log = access_log
+        self.counters = counters
         self.clock = clock
         self.time = CoarseTime(0.0)
         self.is_stopping = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mandat.core.call import QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
+from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
 from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
 from mandat.enforcement.gateway.caller import Caller
@@ -49,6 +50,7 @@ class Exchange:
         "_permit",
         "_reason",
         "_received_bytes",
+        "_sent_at",
         "_sent_bytes",
         "_status",
         "_task",
@@ -74,6 +76,7 @@ class Exchange:
         self._status = 0
         self._is_chunked = False
         self._received_bytes = 0
+        self._sent_at = 0.0
         self._sent_bytes = 0
         self.head = head
         self.caller: Caller = connection.stranger
@@ -139,6 +142,7 @@ class Exchange:
             is_repeatable=head.method in _REPEATABLE,
             patience_seconds=upstream.timeout_seconds,
         )
+        self._sent_at = self._door.clock()
         pool.send(self._call)
 
     def abandon(self) -> None:
@@ -211,6 +215,7 @@ class Exchange:
         """See `AnswerReceiver`."""
         assert self._upstream is not None
         self._status = head.status
+        self._door.counters.upstreams[self._upstream.name].answered(head.status, self._door.clock() - self._sent_at)
         framing = self._framing(head)
         seen_by = (self._upstream.trusted, self.is_api, self._permit is not None)
         start = head.relayed.get(seen_by)
@@ -239,6 +244,8 @@ class Exchange:
     def answer_failed(self, reason: Reason) -> None:
         """See `AnswerReceiver`."""
         self._call = None
+        if self._upstream is not None:
+            self._door.counters.upstreams[self._upstream.name].failed(reason)
         if self._status:
             self._reason = reason
             self._connection.reset()
@@ -289,6 +296,8 @@ class Exchange:
 
     def _note(self, *, is_cut_short: bool) -> None:
         permit = self._permit
+        seconds = max(0.0, self._door.clock() - self.started)
+        self._door.counters.ended(self._outcome(), seconds)
         self._door.access_log.note(
             LogLine(
                 time=self.started,
@@ -297,7 +306,7 @@ class Exchange:
                 method=self.head.method.decode("latin-1"),
                 path=self.path[:2048].decode("latin-1"),
                 status=self._status,
-                seconds=max(0.0, self._door.clock() - self.started),
+                seconds=seconds,
                 received_bytes=self._received_bytes,
                 sent_bytes=self._sent_bytes,
                 upstream=self._upstream.name if self._upstream is not None else "",
@@ -308,3 +317,13 @@ class Exchange:
                 is_cut_short=is_cut_short,
             )
         )
+
+    def _outcome(self) -> str:
+        """One of `counters.OUTCOMES`."""
+        if self._reason is not None:
+            return self._reason.value
+        if self._permit is not None:
+            return PERMITTED
+        if self._upstream is not None:
+            return OPEN
+        return OWN if self._status else ABANDONED

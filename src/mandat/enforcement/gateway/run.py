@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from mandat.core.decision import Policy
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.counters import DoorCounters
 from mandat.enforcement.failures import AddressFailures
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.client_connection import ClientConnection
@@ -49,7 +50,7 @@ class Entrances:
     context: ssl.SSLContext | None = None
 
 
-async def run_gateway(
+async def run_gateway(  # noqa: PLR0913 - the one place where a gateway is put together
     settings: GatewaySettings,
     entrances: Entrances,
     *,
@@ -61,6 +62,7 @@ async def run_gateway(
     clock: Callable[[], float],
     entropy: Callable[[int], bytes],
     stop: asyncio.Event,
+    counters: DoorCounters | None = None,
     quotas: CallQuotas | None = None,
 ) -> None:
     """Serve until `stop` is set, then let running exchanges end for `stop_seconds`.
@@ -77,6 +79,7 @@ async def run_gateway(
         clock: Unix seconds.
         entropy: random bytes.
         stop: set it to stop.
+        counters: counts what happens, for whoever made it; see `counters_for`.
         quotas: how many calls may be made; None when that is not limited.
     """
     loop = asyncio.get_running_loop()
@@ -90,9 +93,18 @@ async def run_gateway(
         loop.time, burst=settings.limits.failures_burst, refill_per_second=settings.limits.failures_per_second
     )
     point = EnforcementPoint(source, replay, usage, policy=policy, failures=failures, clock=clock, quotas=quotas)
+    counters = counters_for(settings) if counters is None else counters
     door = Door(
-        settings, point=point, signer=signer, access_log=access_log, routes=routes, clock=clock, entropy=entropy
+        settings,
+        point=point,
+        signer=signer,
+        access_log=access_log,
+        routes=routes,
+        counters=counters,
+        clock=clock,
+        entropy=entropy,
     )
+    counters.connections = door.connections
     door.time.now = loop.time()
     sweeper = loop.create_task(_sweep(door))
     servers = [await loop.create_server(lambda: ClientConnection(door), sock=entrances.plain)]
@@ -108,6 +120,11 @@ async def run_gateway(
         await _drain(door, tls.door)
         sweeper.cancel()
         door.close_pools()
+
+
+def counters_for(settings: GatewaySettings) -> DoorCounters:
+    """Counters at zero that know every upstream of these settings."""
+    return DoorCounters(upstream.name for upstream in (settings.authority, *settings.upstreams))
 
 
 class _TlsArrivals:

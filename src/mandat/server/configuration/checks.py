@@ -10,13 +10,19 @@ from collections.abc import Sequence
 
 import msgspec
 
+from mandat.enforcement.quotas.buckets import KINDS
 from mandat.enforcement.settings import AUTHORITY_PREFIXES
 from mandat.server.configuration.addresses import split_address, split_origin
-from mandat.server.configuration.values import Config, LimitsConfig, RetentionConfig, UpstreamConfig
+from mandat.server.configuration.values import Config, LimitsConfig, QuotasConfig, RetentionConfig, UpstreamConfig
 from mandat.server.problems import Problem
 
 MOST = 2**53
 """No limit is greater: beyond it JSON and floating point lose count, and no machine has as much of anything."""
+
+FASTEST = 6_000_000
+"""Calls per minute: more than a node makes, and slow enough for clocks that count microseconds."""
+
+LARGEST_BURST = 1_000_000_000
 
 LONGEST_DAYS = 36_500
 """A hundred years; whoever wants longer means for ever."""
@@ -44,6 +50,8 @@ def check_values(config: Config) -> None:
         raise Problem(f'workers = {config.workers} is out of range; use 1 to 256 or "auto".')
     _check_tls(config)
     _check_forward_auth(config)
+    _check_metrics(config)
+    _check_quotas(config.quotas)
     _check_limits(config.limits)
     _check_retention(config.retention)
     _check_storage(config)
@@ -136,6 +144,30 @@ def _check_forward_auth(config: Config) -> None:
         raise Problem("forward_auth.listen is taken by the gateway; give it a port of its own.")
 
 
+def _check_metrics(config: Config) -> None:
+    shown = config.metrics
+    _check_networks("metrics.trusted_peers", shown.trusted_peers)
+    if not shown.listen:
+        if shown.trusted_peers:
+            raise Problem("metrics.trusted_peers is set, but metrics.listen is not; set both or none.")
+        return
+    _check_listen("metrics.listen", shown.listen)
+    if not shown.trusted_peers and not _is_loopback(split_address(shown.listen)[0]):
+        raise Problem(
+            f'metrics.listen = "{shown.listen}" can be reached from elsewhere; listen on 127.0.0.1, or list who may'
+            " ask in metrics.trusted_peers."
+        )
+    if shown.listen in {config.listen, config.tls.listen, config.forward_auth.listen}:
+        raise Problem("metrics.listen is taken by another listener; give it a port of its own.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _check_networks(key: str, blocks: Sequence[str]) -> None:
     for block in blocks:
         try:
@@ -148,6 +180,17 @@ def _check_retention(retention: RetentionConfig) -> None:
     for name in retention.__struct_fields__:
         if not 0 <= getattr(retention, name) <= LONGEST_DAYS:
             raise Problem(f"retention.{name} must be 0 (kept for ever) or a number of days up to {LONGEST_DAYS}.")
+
+
+def _check_quotas(quotas: QuotasConfig) -> None:
+    for kind in KINDS:
+        per_minute, burst = getattr(quotas, f"{kind}_per_minute"), getattr(quotas, f"{kind}_burst")
+        if not 0 <= per_minute <= FASTEST:
+            raise Problem(f"quotas.{kind}_per_minute must lie between 0 (as many as anybody likes) and {FASTEST}.")
+        if not 0 <= burst <= LARGEST_BURST:
+            raise Problem(f"quotas.{kind}_burst must lie between 0 (a minute's worth) and {LARGEST_BURST}.")
+        if burst and not per_minute:
+            raise Problem(f"quotas.{kind}_burst is set, but quotas.{kind}_per_minute is not; set both or none.")
 
 
 def _check_limits(limits: LimitsConfig) -> None:

@@ -51,6 +51,11 @@ run = "run"
 # trusted_peers = ["127.0.0.1"]  # the proxies that may ask; nobody else is answered
 # style = "nginx"                # or "caddy", "envoy", "traefik"
 
+# Where Prometheus finds /metrics, and others /healthz and /readyz. Off when left out.
+# [metrics]
+# listen = "127.0.0.1:8706"
+# trusted_peers = []             # who may ask, when that is not only this machine
+
 # HTTPS without a front before the gateway; all three keys. A renewed certificate is taken up by itself.
 # [tls]
 # listen = "0.0.0.0:443"
@@ -66,6 +71,12 @@ run = "run"
 # [redis]
 # url = "redis://cache.example.com:6379"
 # when_unreachable = "refuse"    # or "per-node"
+
+# How many calls may be made; nothing is limited when left out. Beyond it: 429 and Retry-After.
+# [quotas]
+# credential_per_minute = 600    # of one delegation, and credential_burst of them at once (a minute's worth)
+# application_per_minute = 6000  # of one application, whoever it calls for
+# account_per_minute = 3000      # for one account, whoever calls
 
 [limits]
 timestamp_window_seconds = 180   # how far a signature's time may be off, either way (30 to 300)

@@ -35,6 +35,13 @@ class ForwardAuthConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True)
     style: Literal["nginx", "caddy", "envoy", "traefik"] = "nginx"
 
 
+class MetricsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the node shows its metrics and whether it is ready, and to whom. Off while `listen` is empty."""
+
+    listen: str = ""
+    trusted_peers: tuple[str, ...] = ()
+
+
 class FreshnessConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """On PostgreSQL: how often gateways look for changes, and how old their knowledge may get."""
 
@@ -54,6 +61,18 @@ class RedisConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     url: str = ""
     when_unreachable: Literal["refuse", "per-node"] = "refuse"
+
+
+class QuotasConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How many calls may be made; 0 for as many as anybody likes. A burst of 0 is a minute's worth."""
+
+    credential_per_minute: int = 0
+    credential_burst: int = 0
+    application_per_minute: int = 0
+    application_burst: int = 0
+    account_per_minute: int = 0
+    account_burst: int = 0
+    when_unreachable: Literal["per-node", "refuse"] = "per-node"
 
 
 class LimitsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -100,9 +119,11 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     run: str = "run"
     tls: TlsConfig = TlsConfig()
     forward_auth: ForwardAuthConfig = ForwardAuthConfig()
+    metrics: MetricsConfig = MetricsConfig()
     postgres: PostgresConfig = PostgresConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     redis: RedisConfig = RedisConfig()
+    quotas: QuotasConfig = QuotasConfig()
     limits: LimitsConfig = LimitsConfig()
     retention: RetentionConfig = RetentionConfig()
     log: LogConfig = LogConfig()

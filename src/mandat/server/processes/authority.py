@@ -22,10 +22,13 @@ from mandat.server.layout import Layout, layout_of
 from mandat.server.logs import configure_logs
 from mandat.server.nature import clock
 from mandat.server.node_access import emptied_run_folder
+from mandat.server.observation.authority_report import authority_report
+from mandat.server.observation.report import reporting
 from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
 from mandat.server.processes.descriptions import keep_described
 from mandat.server.processes.forgetting import forget_old
+from mandat.server.processes.gateway import reports_path
 from mandat.server.processes.sockets import listen_privately
 from mandat.server.processes.usage_intake import serve_usage
 from mandat.server.wiring import Wired, wire_authority
@@ -74,9 +77,12 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
             ready_fd,
         )
         listener = listen_privately(layout.authority_socket(generation))
-        async with _beside(
-            _prune_regularly(wired, config.retention),
-            keep_described(wired.catalogue, config.upstream),
+        async with (
+            reporting(reports_path(config, layout), lambda: authority_report(wired.storage)),
+            _beside(
+                _prune_regularly(wired, config.retention),
+                keep_described(wired.catalogue, config.upstream),
+            ),
         ):
             intake = await serve_usage(layout.usage_socket(generation), wired.storage.usage.record)
             await server.serve(sockets=[listener])

@@ -22,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
+from mandat.enforcement.counters import DoorCounters
 from mandat.enforcement.doors.guard import Guard, GuardSettings
 from mandat.enforcement.doors.refusing import Answer
 from mandat.enforcement.forward_auth.door import ForwardAuthDoor
@@ -31,10 +32,12 @@ from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
-from mandat.server.node_access import grant_source, replay_memory
+from mandat.server.node_access import call_quotas, grant_source, replay_memory
+from mandat.server.observation.door_report import ObservedDoor
+from mandat.server.observation.report import reporting
 from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
-from mandat.server.processes.gateway import gateway_settings, log_writer
+from mandat.server.processes.gateway import gateway_settings, log_writer, reports_path
 from mandat.storage.faults import StorageFault
 from mandat.storage.keys.keyrings import load_node_keys
 
@@ -59,7 +62,16 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
     peers = tuple(ipaddress.ip_network(block, strict=False) for block in config.forward_auth.trusted_peers)
     usage = UsageSender(str(layout.usage_socket(generation)))
     access_log = AccessLog(log_writer(config, layout))
-    async with grant_source(config, layout, keys) as source, replay_memory(config, layout) as replay:
+    counters = DoorCounters()
+    async with (
+        grant_source(config, layout, keys) as source,
+        replay_memory(config, layout) as replay,
+        call_quotas(config, layout) as quotas,
+        reporting(
+            reports_path(config, layout),
+            ObservedDoor("forward_auth", settings, counters, source, usage, access_log).report,
+        ),
+    ):
         guard = Guard(
             GuardSettings(
                 public_urls=settings.public_urls,
@@ -76,6 +88,7 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
             clock=clock,
             monotonic=time.monotonic,
             entropy=entropy,
+            quotas=quotas,
         )
         door = ForwardAuthDoor(
             guard,
@@ -83,6 +96,7 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
             routes=routes,
             signer=AssertionSigner(keys.assertion_key, keys.assertion_key_id, settings.issuer),
             access_log=access_log,
+            counters=counters,
         )
         loop = asyncio.get_running_loop()
         beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]

@@ -15,13 +15,15 @@ import uvloop
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
-from mandat.enforcement.gateway.run import Entrances, run_gateway
+from mandat.enforcement.gateway.run import Entrances, counters_for, run_gateway
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, UpstreamConfig, load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
-from mandat.server.node_access import grant_source, replay_memory
+from mandat.server.node_access import call_quotas, grant_source, replay_memory
+from mandat.server.observation.door_report import ObservedDoor
+from mandat.server.observation.report import reporting
 from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
 from mandat.server.processes.sockets import Listeners, inherited_listeners
@@ -52,10 +54,19 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
     settings = gateway_settings(config, layout, keys, generation=generation)
     usage = UsageSender(str(layout.usage_socket(generation)))
     access_log = AccessLog(log_writer(config, layout))
+    counters = counters_for(settings)
     beside = [loop.create_task(usage.run()), loop.create_task(access_log.run())]
     if tls is not None:
         beside.append(loop.create_task(follow_files(tls)))
-    async with grant_source(config, layout, keys) as source, replay_memory(config, layout) as replay:
+    async with (
+        grant_source(config, layout, keys) as source,
+        replay_memory(config, layout) as replay,
+        call_quotas(config, layout) as quotas,
+        reporting(
+            reports_path(config, layout),
+            ObservedDoor("gateway", settings, counters, source, usage, access_log).report,
+        ),
+    ):
         loop.call_soon(say_ready, ready_fd)
         _settle_memory()
         await run_gateway(
@@ -69,6 +80,8 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
             clock=clock,
             entropy=entropy,
             stop=stop,
+            counters=counters,
+            quotas=quotas,
         )
     for task in beside:
         task.cancel()
@@ -80,6 +93,11 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
+
+
+def reports_path(config: Config, layout: Layout) -> str | None:
+    """Where this process reports how it is doing; None when nobody watches."""
+    return str(layout.metrics_socket) if config.metrics.listen else None
 
 
 def gateway_settings(config: Config, layout: Layout, keys: NodeKeys, *, generation: int) -> GatewaySettings:

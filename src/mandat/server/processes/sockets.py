@@ -17,17 +17,19 @@ PUBLIC_BACKLOG = 4096
 class Listeners:
     """What the supervisor binds once and keeps across reloads.
 
-    `plain` for HTTP and `tls` for HTTPS, when configured, go to every gateway; `asked` to the forward-auth processes.
+    `plain` for HTTP and `tls` for HTTPS, when configured, go to every gateway; `asked` to the forward-auth processes,
+    `observed` to the metrics process.
     """
 
     plain: socket.socket
     tls: socket.socket | None
     asked: socket.socket | None = None
+    observed: socket.socket | None = None
 
     def close(self) -> None:
         """Gives the ports back."""
         self.plain.close()
-        for listener in (self.tls, self.asked):
+        for listener in (self.tls, self.asked, self.observed):
             if listener is not None:
                 listener.close()
 
@@ -50,7 +52,7 @@ def inherited_listeners(options: Mapping[str, object]) -> Listeners:
 
 
 def listen_publicly(config: Config) -> Listeners:
-    """Binds what `listen`, `tls.listen` and `forward_auth.listen` say.
+    """Binds what `listen`, `tls.listen`, `forward_auth.listen` and `metrics.listen` say.
 
     Raises:
         Problem: a port is taken or an address is not this machine's.
@@ -70,6 +72,7 @@ def listen_publicly(config: Config) -> Listeners:
             plain,
             bind("tls.listen", config.tls.listen),
             bind("forward_auth.listen", config.forward_auth.listen),
+            bind("metrics.listen", config.metrics.listen),
         )
     except Problem:
         for listener in bound:

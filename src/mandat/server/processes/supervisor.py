@@ -1,4 +1,4 @@
-"""The supervisor: binds the listeners, keeps the replay memory, starts authority and gateways, restarts what dies.
+"""The supervisor: binds the listeners, keeps replay memory and quotas, starts the processes, restarts what dies.
 
 SIGHUP starts a new generation beside the running one and ends the old one when the new one serves: the listeners are
 inherited, so no connection is lost (design.md 2). SIGTERM and SIGINT end everything. Page work and judging happen in
@@ -15,12 +15,15 @@ from typing import IO, Any
 
 import structlog
 
+from mandat.enforcement.quotas.buckets import Buckets
+from mandat.enforcement.quotas.node import serve_buckets
 from mandat.enforcement.replay.keeper import serve_replay
 from mandat.enforcement.replay.memory import ReplayMemory
 from mandat.server.configuration.reading import Config, load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.locks import take_lock
 from mandat.server.nature import clock
+from mandat.server.node_access import quotas_of
 from mandat.server.problems import Problem
 from mandat.server.processes.children import Child, ChildSpec, start_child
 from mandat.server.processes.database_watch import (
@@ -56,6 +59,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tls: TlsIdentity | None = None
+        self._buckets = Buckets(quotas_of(self._config))
 
     async def run(self, *, on_ready: Callable[[], Awaitable[None]] | None = None) -> None:
         """Serves until SIGTERM or SIGINT.
@@ -78,6 +82,7 @@ class Supervisor:
             started_monotonic=asyncio.get_running_loop().time(),
         )
         replay = await serve_replay(self._layout.replay_socket, memory)
+        quotas = await serve_buckets(self._layout.quota_socket, self._buckets)
         reports = [
             asyncio.get_running_loop().create_task(report)
             for report in (
@@ -99,13 +104,13 @@ class Supervisor:
             listeners.close()
             await self._end(list(self._keepers))
             replay.close()
+            quotas.close()
             lock.close()
 
     async def _start_or_stop(self, listeners: Listeners) -> bool:
         """Starts everything at once. False when it was told to stop meanwhile; the first Problem ends the others."""
-        work = asyncio.gather(
-            self._start_generation(listeners), *(self._keep(spec, generation=0) for spec in self._extra)
-        )
+        beside = [*self._extra, *_metrics_spec(self._config_file, listeners)]
+        work = asyncio.gather(self._start_generation(listeners), *(self._keep(spec, generation=0) for spec in beside))
         stopped = asyncio.ensure_future(self._stopping.wait())
         either: set[asyncio.Future[Any]] = {work, stopped}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -150,8 +155,8 @@ class Supervisor:
             config = load_config(self._config_file)
             if _fixed_values(config) != _fixed_values(self._config):
                 raise Problem(
-                    "listen, tls.listen, forward_auth.listen, storage, postgres, keys, run and redis cannot change"
-                    " while running; restart for that."
+                    "listen, tls.listen, forward_auth.listen, metrics, storage, postgres, keys, run and redis cannot"
+                    " change while running; restart for that."
                 )
             tls = _tls_identity(layout_of(config, self._config_file))
             old = self._keepers_since(1)
@@ -163,6 +168,7 @@ class Supervisor:
                 await self._end(self._keepers_since(self._generation))
                 raise
             self._tls = tls
+            self._buckets.change(quotas_of(config))
             await self._end(old)
             log.info("reloaded", generation=self._generation)
         except Problem as problem:
@@ -262,6 +268,15 @@ async def _start_again(spec: ChildSpec, pause: float) -> Child:
             return child
 
 
+def _metrics_spec(config_file: Path, listeners: Listeners) -> list[ChildSpec]:
+    """The process that shows the metrics, if any. It outlives reloads, so that no counter begins anew."""
+    if listeners.observed is None:
+        return []
+    fd = listeners.observed.fileno()
+    options: dict[str, object] = {"config": str(config_file), "listener_fd": fd}
+    return [ChildSpec("metrics", "mandat.server.processes.metrics", options, (fd,))]
+
+
 def worker_count(config: Config) -> int:
     """How many gateways: as configured, or one per processor this process may use."""
     if config.workers == "auto":
@@ -275,6 +290,7 @@ def _fixed_values(config: Config) -> tuple[object, ...]:
         config.listen,
         config.tls.listen,
         config.forward_auth.listen,
+        config.metrics,
         config.storage,
         config.postgres.gateway_url,
         config.postgres.ha,

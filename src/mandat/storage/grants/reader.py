@@ -9,7 +9,8 @@ Loading and verifying rows is done in `mandat.storage.grants.loader`.
 from pathlib import Path
 
 from mandat.core.grant import Grant, KnownApplication
-from mandat.enforcement.interfaces import MISSING, Missing
+from mandat.enforcement.interfaces import MISSING, Missing, SourceUnavailable
+from mandat.enforcement.statistics import SourceStatistics
 from mandat.storage.grants.loader import GrantLoader
 from mandat.storage.grants.recent import Recent
 from mandat.storage.grants.rows import NewerKeys
@@ -61,6 +62,7 @@ class SqliteGrantSource:
         known = self.peek_application(application_key)
         if known is not MISSING:
             return known
+        self._applications.loads += 1
         application = self._loader.load_application(application_key)
         if application is not None:
             self._applications.put(application_key, application)
@@ -75,6 +77,7 @@ class SqliteGrantSource:
         known = self.peek_grant(consumer_key_hash)
         if known is not MISSING:
             return known
+        self._grants.loads += 1
         grant = self._loader.load_grant(consumer_key_hash)
         if grant is None:
             pending = self._loader.load_pending(consumer_key_hash)
@@ -116,6 +119,15 @@ class SqliteGrantSource:
     def release_freshness(self) -> None:
         """Every peek checks again."""
         self._held = False
+
+    def statistics(self) -> SourceStatistics:
+        """See `ObservedSource`. Looks for changes, as a call would."""
+        try:
+            self.check_freshness()
+            is_fresh = True
+        except SourceUnavailable:
+            is_fresh = False
+        return SourceStatistics(self._grants.statistics(), self._applications.statistics(), 0.0, is_fresh)
 
     def close(self) -> None:
         """Closes the files and empties memory. A later call opens them again."""

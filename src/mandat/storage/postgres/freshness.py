@@ -45,7 +45,7 @@ class Freshness:
         epoch: Callable[[], int],
     ) -> None:
         self._read_changes = read_changes
-        self._bound_seconds = bound_seconds
+        self.bound_seconds = bound_seconds
         self._monotonic = monotonic
         self._epoch = epoch
         self._read_at = _NEVER
@@ -56,7 +56,11 @@ class Freshness:
 
     def holds(self) -> bool:
         """True when memory may be used at this moment."""
-        return self._epoch() == self._known_epoch and self._monotonic() - self._read_at <= self._bound_seconds
+        return self._epoch() == self._known_epoch and self._monotonic() - self._read_at <= self.bound_seconds
+
+    def age_seconds(self) -> float:
+        """How long ago the last good read was begun; infinite when there was none."""
+        return self._monotonic() - self._read_at
 
     async def ensure(self) -> None:
         """Returns when memory may be used by a call that came in before.

@@ -14,6 +14,7 @@ import psycopg
 
 from mandat.core.grant import Grant, KnownApplication
 from mandat.enforcement.interfaces import MISSING, Missing, SourceUnavailable
+from mandat.enforcement.statistics import SourceStatistics
 from mandat.storage.grants.recent import Recent
 from mandat.storage.grants.rows import (
     APPLICATION_QUERY,
@@ -109,6 +110,7 @@ class PostgresGrantSource:
         if known is not MISSING:
             return known
         drops = self._drops
+        self._applications.loads += 1
         application = await self._load_application(application_key)
         if application is not None and drops == self._drops:
             self._applications.put(application_key, application)
@@ -125,6 +127,7 @@ class PostgresGrantSource:
         if known is not MISSING:
             return known
         drops = self._drops
+        self._grants.loads += 1
         grant = await self._load_grant(consumer_key_hash)
         if grant is None:
             rows = await self._sessions.rows(_PENDING, consumer_key_hash)
@@ -150,6 +153,12 @@ class PostgresGrantSource:
                 self._hurry.clear()
         finally:
             listening.cancel()
+
+    def statistics(self) -> SourceStatistics:
+        """See `ObservedSource`. Between two reads of the change log a lapsed lease may only mean that a read is due."""
+        age_seconds = self._freshness.age_seconds()
+        is_fresh = age_seconds <= max(self._freshness.bound_seconds, 2 * self._poll_seconds)
+        return SourceStatistics(self._grants.statistics(), self._applications.statistics(), age_seconds, is_fresh)
 
     def close(self) -> None:
         """Ends the sessions and empties memory."""

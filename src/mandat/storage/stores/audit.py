@@ -10,6 +10,7 @@ hash of themselves and a random salt: when they are emptied, the salt goes too, 
 they were, and the chain stays whole (ADR 0008). Lines written before there were commitments are hashed whole.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -83,12 +84,16 @@ def seal_digest(previous_digest: bytes, *, at: int, through_id: int, hashes: Seq
 
 
 class AuditTrail:
-    """Writes the history. Used inside jobs of the grants writer only."""
+    """Writes the history. Used inside jobs of the grants writer only.
+
+    `told` counts the events that this process sealed, from when it began.
+    """
 
     def __init__(self, signer: RowSigner, clock: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._signer = signer
         self._clock = clock
         self._entropy = entropy
+        self.told: Counter[str] = Counter()
 
     def append(self, connection: Connection, entry: AuditEntry, *, about: AuditedRecord) -> None:
         """Adds `entry` behind the account's last row. `about` is what this transaction wrote."""
@@ -117,7 +122,7 @@ class AuditTrail:
         if connection.execute(select(func.max(audit.c.id))).scalar() in {None, sealed_through}:
             return
         added = connection.execute(
-            select(audit.c.id, audit.c.hash).where(audit.c.id > sealed_through).order_by(audit.c.id)
+            select(audit.c.id, audit.c.hash, audit.c.event).where(audit.c.id > sealed_through).order_by(audit.c.id)
         ).all()
         if not added:
             return  # the last seal was altered to cover what is not there yet; `storage.operations.verify` says so
@@ -127,6 +132,7 @@ class AuditTrail:
             insert(audit_seals),
             {"at": at, "through_id": through_id, "digest": digest, "signature": self._signer.sign(digest)},
         )
+        self.told.update(row.event for row in added)
 
 
 class StoredAudit:

@@ -60,12 +60,14 @@ def row_guard(mac: RowMac) -> RowGuard:
 
 
 class StoredRequests:
-    """`RequestStore`."""
+    """`RequestStore`. `added` and `too_many` count the answers of `add_request` since this process began."""
 
     def __init__(self, writer: Writer, readers: Readers, *, mac: RowMac) -> None:
         self._writer = writer
         self._readers = readers
         self._guard = row_guard(mac)
+        self.added = 0
+        self.too_many = 0
 
     async def add_request(
         self,
@@ -119,7 +121,12 @@ class StoredRequests:
                 expires=expires,
             )
 
-        return await self._writer.run(job)
+        outcome = await self._writer.run(job)
+        if isinstance(outcome, TooManyRequests):
+            self.too_many += 1
+        else:
+            self.added += 1
+        return outcome
 
     async def find_request(self, token_hash: bytes) -> PermissionRequest | None:
         """An expired one is still found until it is pruned; an answered one is not."""

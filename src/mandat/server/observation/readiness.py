@@ -1,0 +1,90 @@
+"""Whether this node can do its work now: what /readyz answers, from the processes' reports and a look at the APIs.
+
+Ready means: gateways and the authority report; every door that reports could read grants within the freshness bound;
+and at least one API takes connections, if there are any. What the answer says names no address and no error text.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from mandat.enforcement.settings import TcpAddress, UnixAddress, parse_address
+from mandat.server.observation.collected import Collected
+from mandat.server.observation.report import Report
+
+CONNECT_SECONDS: Final = 1.0
+KEPT_SECONDS: Final = 2.0
+"""So often at most are the APIs tried, however often somebody asks."""
+
+OK: Final = "ok"
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """`checks` has "ok" or a few words for each check; `upstreams` says of each API whether it takes connections."""
+
+    ready: bool
+    checks: dict[str, str]
+    upstreams: dict[str, str]
+
+
+class ReadinessCheck:
+    """Asks and remembers. `clock` gives seconds that never run backwards."""
+
+    def __init__(self, collected: Collected, clock: Callable[[], float]) -> None:
+        self._collected = collected
+        self._clock = clock
+        self._tried: dict[str, bool] = {}
+        self._tried_at = float("-inf")
+        self._trying = asyncio.Lock()
+
+    async def look(self) -> Readiness:
+        """How it is now."""
+        reports = self._collected.current()
+        upstreams = dict(upstream for report in reports for upstream in report.upstreams)
+        await self._try(set(upstreams.values()))
+        reachable = {name: self._tried.get(address, False) for name, address in sorted(upstreams.items())}
+        checks = {
+            "gateways": _reporting(reports, "gateway"),
+            "authority": _reporting(reports, "authority"),
+            "grants": _fresh(reports),
+            "upstreams": OK if not reachable or any(reachable.values()) else "none takes connections",
+        }
+        told = {name: "reachable" if is_reachable else "unreachable" for name, is_reachable in reachable.items()}
+        return Readiness(all(check == OK for check in checks.values()), checks, told)
+
+    async def _try(self, addresses: set[str]) -> None:
+        async with self._trying:
+            if self._clock() - self._tried_at <= KEPT_SECONDS and addresses <= self._tried.keys():
+                return
+            order = list(addresses)
+            outcomes = await asyncio.gather(*(_takes_connections(address) for address in order))
+            self._tried = dict(zip(order, outcomes, strict=True))
+            self._tried_at = self._clock()
+
+
+def _reporting(reports: list[Report], role: str) -> str:
+    return OK if any(report.role == role for report in reports) else "none reports"
+
+
+def _fresh(reports: list[Report]) -> str:
+    stale = sum(not report.is_fresh for report in reports)
+    return OK if not stale else f"{stale} of {len(reports)} processes cannot read them"
+
+
+async def _takes_connections(address: str) -> bool:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            match parse_address(address):
+                case UnixAddress(path):
+                    _, writer = await asyncio.open_unix_connection(path)
+                case TcpAddress(host, port):
+                    _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
