@@ -16,7 +16,8 @@ from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.identity import IdentityWriter
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.gateway.upstream_pool import CoarseTime, UpstreamPool
+from mandat.enforcement.gateway.upstream_call import CoarseTime
+from mandat.enforcement.gateway.upstream_pool import UpstreamPool
 from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.settings import GatewaySettings
 from mandat.protocol.query_id import make_query_id

@@ -20,7 +20,7 @@ from mandat.enforcement.gateway.framing import RequestHead
 from mandat.enforcement.gateway.headers import answer_fields, request_fields
 from mandat.enforcement.gateway.identity import exchange_fields
 from mandat.enforcement.gateway.routes import is_api_path
-from mandat.enforcement.gateway.upstream_connection import UpstreamCall
+from mandat.enforcement.gateway.upstream_call import UpstreamCall
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.refusals import WORDINGS, Reason
 

@@ -5,59 +5,38 @@ another (design.md 8). Choosing connections is `upstream_pool`'s work, what a cl
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import Protocol, cast
 
-from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_CLOSE, BY_LENGTH, AnswerHead, AnswerParser
-from mandat.enforcement.gateway.batch import Outlet
+from mandat.enforcement.gateway.answer_framing import (
+    AT_HEAD,
+    BY_CLOSE,
+    BY_LENGTH,
+    AnswerHead,
+    AnswerParser,
+    KnownHeads,
+)
+from mandat.enforcement.gateway.batch import Batch, Outlet
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
+from mandat.enforcement.gateway.upstream_call import CoarseTime, UpstreamCall
 from mandat.protocol.refusals import Reason
 
-if TYPE_CHECKING:
-    from mandat.enforcement.gateway.upstream_pool import UpstreamPool
 
+class Keeper(Protocol):
+    """Whom a connection belongs to. `answer_head_bytes` bounds the heads of answers."""
 
-class AnswerReceiver(Protocol):
-    """Who waits for an answer. Nothing comes after a call with `is_last`, nor after `answer_failed`."""
+    time: CoarseTime
+    batch: Batch
+    known_heads: KnownHeads
+    answer_head_bytes: int
 
-    def answer_started(self, head: AnswerHead, data: bytes, is_last: bool) -> None:
-        """The head of the final answer, and what came of its body together with it."""
+    def release(self, connection: "UpstreamConnection") -> None:
+        """The connection is free again; it may be given its next call at once."""
 
-    def answer_data(self, data: bytes, is_last: bool) -> None:
-        """More of its body."""
+    def forget(self, connection: "UpstreamConnection") -> None:
+        """The connection is closed."""
 
-    def answer_failed(self, reason: Reason) -> None:
-        """There will be no (more of the) answer: UPSTREAM_UNREACHABLE or UPSTREAM_TIMED_OUT."""
-
-
-class UpstreamCall:
-    """One request to an upstream and who waits for its answer.
-
-    `is_repeatable` says that the method is safe, so that the request may be sent again if a kept connection turns out
-    to be dead. `deadline` is when the silence of the upstream counts as a time-out, on the loop's clock.
-    """
-
-    __slots__ = (
-        "connection",
-        "deadline",
-        "is_cancelled",
-        "is_head",
-        "is_repeatable",
-        "patience_seconds",
-        "receiver",
-        "request",
-    )
-
-    def __init__(
-        self, request: bytes, receiver: AnswerReceiver, *, is_head: bool, is_repeatable: bool, patience_seconds: float
-    ) -> None:
-        self.request = request
-        self.receiver = receiver
-        self.is_head = is_head
-        self.is_repeatable = is_repeatable
-        self.patience_seconds = patience_seconds
-        self.connection: UpstreamConnection | None = None
-        self.deadline = 0.0
-        self.is_cancelled = False
+    def send_afresh(self, call: UpstreamCall) -> None:
+        """Send a request, of which nothing was done, on another connection."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -84,7 +63,7 @@ class UpstreamConnection(asyncio.Protocol):
         "is_paused",
     )
 
-    def __init__(self, pool: "UpstreamPool") -> None:
+    def __init__(self, pool: Keeper) -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._outlet = Outlet(pool.batch)
@@ -161,6 +140,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._has_answered = True
         call.deadline = self._pool.time.now + call.patience_seconds
         is_start = self._answer is None
+        if is_start and self._relay_whole(data, call):
+            return
         body = self._read_heads(data, call) if is_start else data
         piece = None if body is None else self._take(body)
         if piece is None:
@@ -174,6 +155,19 @@ class UpstreamConnection(asyncio.Protocol):
             call.receiver.answer_started(answer, piece, is_last)
         elif piece or is_last:
             call.receiver.answer_data(piece, is_last)
+
+    def _relay_whole(self, data: bytes, call: UpstreamCall) -> bool:
+        """Relay an answer that came in one piece under a head that is known, as nearly all do. False: not this one."""
+        if self._buffer or call.is_head:
+            return False
+        end = data.find(HEAD_END) + len(HEAD_END)
+        head = self._pool.known_heads.find(data[:end])
+        if head is None or head.content_length != len(data) - end:
+            return False
+        self._answer = head
+        self._finish(call)
+        call.receiver.answer_started(head, data[end:], True)
+        return True
 
     def eof_received(self) -> None:
         """The transport closes by itself; `connection_lost` decides what that means."""

@@ -9,18 +9,10 @@ from collections import deque
 
 from mandat.enforcement.gateway.answer_framing import KnownHeads
 from mandat.enforcement.gateway.batch import Batch
-from mandat.enforcement.gateway.upstream_connection import UpstreamCall, UpstreamConnection
+from mandat.enforcement.gateway.upstream_call import CoarseTime, UpstreamCall
+from mandat.enforcement.gateway.upstream_connection import UpstreamConnection
 from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
 from mandat.protocol.refusals import Reason
-
-
-class CoarseTime:
-    """The loop's time at the last sweep: good enough for deadlines, and free to read."""
-
-    __slots__ = ("now",)
-
-    def __init__(self, now: float) -> None:
-        self.now = now
 
 
 class UpstreamPool:
