@@ -5,13 +5,14 @@ import importlib
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
-from bench.figures import FULL, QUICK, TINY, Result, Size
+from bench.figures import FULL, QUICK, TINY, Figure, Result, Size
 from bench.machine import BUSY_SHARE, describe, others_share, say
 from bench.report import keep, markdown
 
-PARTS = ("gateway", "decision", "middleware")
+PARTS = ("gateway", "decision", "middleware", "storage")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -47,7 +48,12 @@ def measured(name: str, size: Size) -> Result:
     began = time.monotonic()
     say(f"== {name}")
     with tempfile.TemporaryDirectory(prefix=f"mandat-bench-{name}-") as folder:
-        result: Result = part.run(Path(folder), size)
+        try:
+            result: Result = part.run(Path(folder), size)
+        except (Exception, SystemExit) as fault:
+            # What the other parts found must not be lost with this one, and its absence must not be overlooked.
+            traceback.print_exc()
+            result = Result(figures=[Figure(f"{name}: the whole part", (), why=f"failed: {fault!r}")])
     say(f"== {name} took {time.monotonic() - began:.0f} s")
     return result
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.seeding import consumer_key, rules_of, seed
@@ -29,6 +29,10 @@ class Keys:
     application_key: str
     application_secret: str
     count: int
+
+    def only(self, count: int) -> "Keys":
+        """The first of them."""
+        return replace(self, count=count)
 
     def fields(self, number: int, *, origin: str, at: int, target: str = CALL) -> list[tuple[str, str]]:
         """The four header fields of a signed GET of `target` under one of the consumer keys."""

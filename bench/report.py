@@ -38,8 +38,8 @@ def keep(text: str, results: Mapping[str, Result], size: Size, folder: Path) -> 
 
 
 def verdict(figure: Figure, size: Size) -> str:
-    """met, **not met**, or nothing where there is no goal or the run is too small to say."""
-    if figure.goal is None or not figure.rounds:
+    """met, **not met**, or nothing where there is no goal or the run can say nothing."""
+    if figure.goal is None or not figure.rounds or size.name == "tiny":
         return ""
     if figure.goal.needs_full and size.name != "full":
         return "needs the full run"

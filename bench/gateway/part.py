@@ -95,22 +95,22 @@ def _starter(name: str, folder: Path, port: int, api_port: int, keys: Keys) -> C
 
 
 def _measure(contenders: list[Contender], keys: Keys, folder: Path, size: Size) -> None:
-    for number in range(0 if size.name == "tiny" else -1, size.rounds):
+    for number in range(size.rounds):
         # There and back, so that a machine which gets slower treats all alike.
         for contender in contenders if number % 2 else reversed(contenders):
             if contender.missing:
                 continue
-            say(f"{'warming up' if number < 0 else f'round {number + 1} of {size.rounds}'}: {contender.name}")
+            say(f"round {number + 1} of {size.rounds}: {contender.name}")
             calls = signed_calls(contender.port, keys)
-            seconds = size.seconds if number >= 0 else 2
             try:
-                outcome = run_wrk(contender.port, calls, seconds=seconds, folder=folder, pid=contender.pid)
+                # What grew stale while others had their turn (assertions, connections) is renewed before we count.
+                run_wrk(contender.port, calls, seconds=1, folder=folder)
+                outcome = run_wrk(contender.port, calls, seconds=size.seconds, folder=folder, pid=contender.pid)
             except PeerMissing as fault:
                 contender.missing = str(fault)
                 say(f"!!! {contender.name}: {fault}")
                 continue
-            if number >= 0:
-                contender.outcomes.append(outcome)
+            contender.outcomes.append(outcome)
 
 
 def _measure_alone(contenders: list[Contender], keys: Keys, folder: Path, size: Size) -> None:
