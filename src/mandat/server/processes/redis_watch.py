@@ -10,9 +10,8 @@ import structlog
 
 from mandat.enforcement.interfaces import SourceUnavailable
 from mandat.server.configuration.reading import Config
-from mandat.server.node_access import redis_password
+from mandat.server.node_access import quotas_of, redis_client
 from mandat.server.problems import Problem
-from mandat.storage.faults import StorageFault
 
 CHECK_SECONDS = 1.0
 
@@ -44,24 +43,30 @@ async def report_redis(config: Config) -> None:
             answers = True
         except SourceUnavailable:
             if answers:
-                log.error("redis does not answer", writes=_CONSEQUENCES[config.redis.when_unreachable])
+                log.error("redis does not answer", **_consequences(config))
             answers = False
         await asyncio.sleep(CHECK_SECONDS)
 
 
+def _consequences(config: Config) -> dict[str, str]:
+    """What becomes of calls while the server is away."""
+    said = {"writes": _CONSEQUENCES[config.redis.when_unreachable]}
+    if quotas_of(config):
+        said["quotas"] = _QUOTA_CONSEQUENCES[config.quotas.when_unreachable]
+    return said
+
+
 _CONSEQUENCES = {"refuse": "refused with 503", "per-node": "each node remembers its own, and no other's"}
+_QUOTA_CONSEQUENCES = {"refuse": "every call refused with 503", "per-node": "each node counts its own calls"}
 
 
 async def _find_weakness(config: Config) -> str | None:
     """What is wrong with the configured server. Raises SourceUnavailable when it does not answer."""
     if not config.redis.url:
         return None
-    from mandat.storage.redis_replay import find_weakness, make_client  # noqa: PLC0415 - only where it is used
+    from mandat.storage.redis_replay import find_weakness  # noqa: PLC0415 - only where it is used
 
-    try:
-        client = make_client(config.redis.url, password=redis_password())
-    except StorageFault as fault:
-        raise Problem(fault.sentence) from None
+    client = redis_client(config)
     try:
         return await find_weakness(client)
     finally:
