@@ -220,11 +220,20 @@ class ZoneProvider:
             self._made += 1
             self.records.append(record)
             return 200, record
+        if method == "PUT":
+            return self._change(self.records, int(path.rpartition("/")[2]), document)
         if method == "DELETE":
             return self._remove(self.records, int(path.rpartition("/")[2]))
         if path.endswith("/refresh"):
             self.published = list(self.records)
         return 200, {"name": zone} if method == "GET" else None
+
+    def _change(self, things: list[Body], number: int, document: Body) -> tuple[int, Any]:
+        found = next((thing for thing in things if thing["id"] == number), None)
+        if found is None:
+            return self._refusal(404, "NOT_FOUND", "The requested object does not exist")
+        found.update(document)
+        return 200, None
 
     def _remove(self, things: list[Body], number: int) -> tuple[int, Any]:
         found = next((thing for thing in things if thing["id"] == number), None)

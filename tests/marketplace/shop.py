@@ -8,13 +8,15 @@ from sqlalchemy import select, update
 
 from doubles.zone_provider import AK, ALICE, AS, ZoneProvider
 from mandat.marketplace.installs.course import run_course
-from mandat.marketplace.installs.desk import SentOff
+from mandat.marketplace.installs.desk import Question, SentOff
 from mandat.marketplace.installs.ledger import step_ids_of
 from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import StepRun, StepRunner
+from mandat.marketplace.installs.upgrade import UpgradePlan, Upgrades
 from mandat.marketplace.people.membership import LoggedIn
-from mandat.marketplace.stacks.inputs import Checked, check_typed
+from mandat.marketplace.stacks.inputs import Checked, carried_inputs, check_typed
+from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.registrations import Registration
 from mandat.marketplace.store.schema import installations, sessions, users
@@ -77,8 +79,9 @@ class Shop:
         return sent
 
     def order_stack(self, session: OpenSession, stack_id: str, typed: dict[str, str]) -> SentOff:
-        """An order for any stack on offer."""
-        stack = self.books.shelf.find_offered(stack_id)
+        """An order for any stack on offer, as ID or as ID@VERSION."""
+        name, _at, version = stack_id.partition("@")
+        stack = self.books.shelf.find_offered(name, version)
         assert stack is not None
         checked = check_typed(stack.inputs, typed)
         assert isinstance(checked, Checked), checked
@@ -142,6 +145,7 @@ class Shop:
             visit=self.provider.visit,
         )
         self.site.removals = Removals(self.books, self.desk, self.marketplace.runner, clock=self.site.clock)
+        self.site.upgrades = Upgrades(self.books, self.desk, self.marketplace.runner, clock=self.site.clock)
 
     def register(self, application_key: str) -> None:
         """The marketplace now has this key."""
@@ -168,9 +172,48 @@ class Shop:
     def confirm_removal(self, session: OpenSession, sent: SentOff, account: str = ALICE) -> Installation:
         """The customer confirms the removal and comes back."""
         return_url = self.provider.confirm(sent.validation_url, account)
-        self.desk.come_back(session, self.get(sent.installation_id), return_url, for_removal=True)
+        self.desk.come_back(session, self.get(sent.installation_id), return_url, question=Question.REMOVING)
         return self.get(sent.installation_id)
 
     def installed(self, session: OpenSession) -> Installation:
         """Order, confirm, run."""
         return self.run(self.confirm(session, self.order(session)))
+
+    def plan_upgrade(self, installation: Installation, **typed: str) -> UpgradePlan:
+        """What upgrading to the newest version would do, with its new inputs as they are or as typed."""
+        stack = self.site.upgrades.find_newer(installation)
+        assert stack is not None
+        return self.site.upgrades.plan(installation, stack, self.upgrade_inputs(installation, **typed))
+
+    def upgrade_inputs(self, installation: Installation, **typed: str) -> dict[str, JsonValue]:
+        """The inputs of the newest version, taken over where they are known."""
+        stack = self.site.upgrades.find_newer(installation)
+        assert stack is not None
+        checked = check_typed(stack.inputs, carried_inputs(stack.inputs, installation.inputs) | typed)
+        assert isinstance(checked, Checked)
+        return checked.values
+
+    def ask_upgrade(self, session: OpenSession, installation: Installation, **typed: str) -> SentOff:
+        """Asks for what upgrading to the newest version takes."""
+        stack = self.site.upgrades.find_newer(installation)
+        assert stack is not None
+        values = self.upgrade_inputs(installation, **typed)
+        sent = self.site.upgrades.ask(session, installation, stack, values)
+        assert isinstance(sent, SentOff)
+        return sent
+
+    def confirm_upgrade(self, session: OpenSession, sent: SentOff, account: str = ALICE) -> Installation:
+        """The customer confirms the upgrade and comes back."""
+        return_url = self.provider.confirm(sent.validation_url, account)
+        self.desk.come_back(session, self.get(sent.installation_id), return_url, question=Question.UPGRADING)
+        return self.get(sent.installation_id)
+
+    def upgrade(self, session: OpenSession, installation: Installation, **typed: str) -> Installation:
+        """Asks for what upgrading takes, gets it, and lets the engine work."""
+        return self.run(self.confirm_upgrade(session, self.ask_upgrade(session, installation, **typed)))
+
+    def go_back(self, session: OpenSession, installation: Installation) -> Installation:
+        """Asks for what undoing an upgrade takes, gets it, and lets the engine work."""
+        sent = self.site.upgrades.ask_undo(session, installation)
+        assert isinstance(sent, SentOff)
+        return self.run(self.confirm_upgrade(session, sent))

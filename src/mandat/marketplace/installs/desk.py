@@ -6,6 +6,7 @@ Taking things away again is `mandat.marketplace.installs.removal`.
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.engine import Engine
@@ -28,8 +29,19 @@ _ASK_SECONDS = 48 * 3600.0
 """The provider forgets an unanswered request after 24 h (design.md 6); twice that is on the safe side."""
 
 
-_WAITING = (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION)
-_WAITING_FOR_REMOVAL = (State.AWAITING_REMOVAL, State.REMOVAL_FAILED)
+class Question(StrEnum):
+    """What a permission was asked for."""
+
+    INSTALLING = "installing"
+    REMOVING = "removing"
+    UPGRADING = "upgrading"
+
+
+_WAITING = {
+    Question.INSTALLING: (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION),
+    Question.REMOVING: (State.AWAITING_REMOVAL, State.REMOVAL_FAILED),
+    Question.UPGRADING: (State.AWAITING_UPGRADE, State.UPGRADE_FAILED),
+}
 """Where an answer is welcome. In any other state its key is logged out."""
 
 
@@ -136,14 +148,19 @@ class Desk:
                 return NotAsked(message, query_id, by_application=False)
 
     def come_back(
-        self, session: OpenSession, installation: Installation, return_url: str, *, for_removal: bool = False
+        self,
+        session: OpenSession,
+        installation: Installation,
+        return_url: str,
+        *,
+        question: Question = Question.INSTALLING,
     ) -> None:
         """The browser came back from the validation page. What this means is on the installation's page afterwards.
 
         Args:
-            for_removal: the question had been whether things may be removed.
+            question: what had been asked.
         """
-        waiting = _WAITING_FOR_REMOVAL if for_removal else _WAITING
+        waiting = _WAITING[question]
         kept = self._permissions.load_ask(session.user_id, installation.id, session.token_hash)
         key = self._provider.complete(return_url, kept)
         now = self._clock()
@@ -155,7 +172,7 @@ class Desk:
         if installation.state in waiting:
             connection_id = self._permissions.add_connection(session.user_id, installation.id, key, at=now)
             self._installations.change(installation.id, Event.GRANTED, at=now, connection_id=connection_id)
-            self._start(installation.id)
+            self.start(installation.id)
         elif not self._is_in_use(installation, key):
             self._provider.log_out(key)
         self._permissions.save_ask(session.user_id, installation.id, session.token_hash, kept, at=now)
@@ -168,13 +185,17 @@ class Desk:
             self._permissions.save_ask(installation.user_id, installation.id, session_hash, kept, at=self._clock())
 
     def _is_in_use(self, installation: Installation, key: str) -> bool:
-        known = (installation.connection_id, installation.removal_connection_id)
+        known = (
+            installation.connection_id,
+            installation.removal_connection_id,
+            installation.upgrade_connection_id,
+        )
         return any(each is not None and self._permissions.open_key(installation.user_id, each) == key for each in known)
 
     def try_again(self, installation: Installation) -> None:
         """Goes on with the step that failed."""
         if self._installations.change(installation.id, Event.RETRIED, at=self._clock()) is not None:
-            self._start(installation.id)
+            self.start(installation.id)
 
     def cancel(self, installation: Installation) -> None:
         """No further step is begun. The one that is on its way is seen to its end, so that nothing is left behind."""
@@ -195,7 +216,8 @@ class Desk:
             case _:
                 return
 
-    def _start(self, installation_id: str) -> None:
+    def start(self, installation_id: str) -> None:
+        """Sees to it that the engine works on it, if there is work."""
         installation = self._installations.find(installation_id)
         if installation is not None and installation.state in AT_WORK:
             self._engine.start(installation)

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mandat.marketplace.installs.desk import Desk, NotAsked, SentOff
+from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Owned, is_done, layers_of
 from mandat.marketplace.installs.ledger import (
     REMOVAL_ACCOUNT_STEP,
-    REMOVAL_MARK,
     due_removals,
-    is_done,
     leftovers,
     removal_rights,
     unsettled,
@@ -20,7 +19,6 @@ from mandat.marketplace.installs.ledger import (
 from mandat.marketplace.installs.runner import Books, StepRunner
 from mandat.marketplace.stacks.calls import CallRefused
 from mandat.marketplace.stacks.rights import NeededRight
-from mandat.marketplace.stacks.values import Stack, Step
 from mandat.marketplace.states import Event, State, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Installation, StepRecord
@@ -28,7 +26,7 @@ from mandat.marketplace.store.values import Installation, StepRecord
 FIRST_POSITION = 1_000
 """Of the steps that remove: behind those of installing, in the order of the document."""
 
-_SETTLES = (State.FAILED, State.NEEDS_PERMISSION, State.KEPT)
+_SETTLES = (State.FAILED, State.NEEDS_PERMISSION, State.KEPT, State.UPGRADE_FAILED)
 _LEAVES_FREELY = (State.KEPT, State.REMOVED)
 _LEAVES_EMPTY = (State.AWAITING_PERMISSION, State.NEEDS_PERMISSION, State.FAILED)
 
@@ -38,17 +36,17 @@ class RemovalPlan:
     """What removing would do now.
 
     Attributes:
-        creations: what is there, in the order in which it will go.
-        steps: the uninstall steps that are due.
+        creations: what is there, in the order in which it will go, each with the version of the stack that made it.
+        steps: the uninstall steps that are due, likewise.
         rights: what they take.
         unknown: a creating step of which nobody knows whether it was done; it cannot be removed from here.
         complete: everything that installing creates is there, so that leaving it means it stays installed.
     """
 
-    creations: list[Step]
-    steps: list[Step]
+    creations: list[Owned]
+    steps: list[Owned]
     rights: tuple[NeededRight, ...]
-    unknown: Step | None
+    unknown: Owned | None
     complete: bool
 
 
@@ -65,16 +63,27 @@ class Removals:
 
     def plan(self, installation: Installation) -> RemovalPlan:
         """What is there to remove. Asks nobody."""
-        stack, records = self._known(installation)
+        layers, records = self._known(installation)
         open_step = unsettled(installation, records)
-        made = [step for step in stack.install if step.creation is not None]
+        made = [
+            Owned(layer, step)
+            for layer in layers
+            for step in layer.stack.install
+            if step.creation is not None and layer.owns(step.id)
+        ]
+        unknown = [
+            each for each in made if open_step is not None and each.layer.record_id(each.id) == open_step.step_id
+        ]
         return RemovalPlan(
-            creations=leftovers(stack, records),
-            steps=due_removals(stack, installation, records),
-            rights=removal_rights(stack, installation, records),
-            unknown=next((step for step in made if open_step is not None and step.id == open_step.step_id), None),
-            complete=all(is_done(records, step_id) for step_id in records if not step_id.startswith(REMOVAL_MARK))
-            and not any(is_done(records, REMOVAL_MARK + step.id) for step in stack.uninstall),
+            creations=[Owned(layer, step) for layer in reversed(layers) for step in leftovers(layer, records)],
+            steps=[Owned(layer, step) for layer in reversed(layers) for step in due_removals(layer, records)],
+            rights=removal_rights(layers, records),
+            unknown=unknown[0] if unknown else None,
+            complete=not installation.pending
+            and all(is_done(records, step_id) for step_id in records if not step_id.startswith(REMOVAL_MARK))
+            and not any(
+                is_done(records, layer.removal_id(step.id)) for layer in layers for step in layer.stack.uninstall
+            ),
         )
 
     def settle(self, installation: Installation) -> None:
@@ -86,7 +95,6 @@ class Removals:
         """Asks for the deletion rights. None when there is nothing to remove, or no state to do so in."""
         if installation.state not in sources(Event.REMOVAL_ASKED):
             return None
-        stack, _records = self._known(installation)
         try:
             plan = self.plan(installation)
         except CallRefused as fault:
@@ -99,9 +107,7 @@ class Removals:
         if isinstance(asked, NotAsked):
             return asked
         positions = {REMOVAL_ACCOUNT_STEP: FIRST_POSITION} | {
-            REMOVAL_MARK + step.id: FIRST_POSITION + number
-            for number, step in enumerate(stack.uninstall, start=1)
-            if step in plan.steps
+            each.layer.removal_id(each.id): FIRST_POSITION + number for number, each in enumerate(plan.steps, start=1)
         }
         now = self._clock()
         self._installations.plan_removal(installation.id, rules=rules, positions=positions)
@@ -131,6 +137,7 @@ class Removals:
         self._runner.end_permissions(installation)
         return self._installations.forget(installation.id, state=installation.state)
 
-    def _known(self, installation: Installation) -> tuple[Stack, dict[str, StepRecord]]:
-        stack = self._shelf.get_ordered(installation.stack_id, installation.digest)
-        return stack, {record.step_id: record for record in self._installations.list_steps(installation.id)}
+    def _known(self, installation: Installation) -> tuple[list[Layer], dict[str, StepRecord]]:
+        return layers_of(self._shelf, installation), {
+            record.step_id: record for record in self._installations.list_steps(installation.id)
+        }

@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.health import Visit, site_of
-from mandat.marketplace.installs.ledger import ACCOUNT_STEP, HEALTH_STEP, Records, Work, is_done, unsettled, work_of
+from mandat.marketplace.installs.layers import REMOVAL_MARK, Records, is_done, layers_of
+from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, unsettled, work_of
 from mandat.marketplace.installs.provider import Answer, NoAnswer, NoPermission, Outcome, Provider, Refused
 from mandat.marketplace.stacks.answers import NotInAnswer, Verdict, judge, take_outputs
 from mandat.marketplace.stacks.calls import Call, CallRefused, build_call
@@ -23,6 +24,7 @@ from mandat.marketplace.stacks.values import Retry
 from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.states import AT_WORK, Event, State, StepState
 from mandat.marketplace.store.database import StoreUnavailable
+from mandat.marketplace.store.editions import Editions
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.permissions import Permissions
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind
@@ -64,6 +66,7 @@ class Books:
     """What a runner reads and writes."""
 
     installations: Installations
+    editions: Editions
     permissions: Permissions
     shelf: Shelf
 
@@ -88,6 +91,7 @@ class StepRunner:
         visit: Visit,
     ) -> None:
         self._installations = books.installations
+        self._editions = books.editions
         self._permissions = books.permissions
         self._shelf = books.shelf
         self._provider = provider
@@ -112,17 +116,21 @@ class StepRunner:
         return then, wait_seconds
 
     def finish(self, installation_id: str, attempt: int) -> None:
-        """Every step is done. Once all is removed, the permissions have nothing left to be for, and are ended."""
+        """Every step is done. Once all is removed or upgraded, the permissions have nothing left to be for: ended."""
         installation = self._installations.find(installation_id)
-        if installation is not None and installation.state is State.REMOVING and installation.attempt == attempt:
-            self.end_permissions(installation)
+        if installation is not None and installation.attempt == attempt:
+            if installation.state in (State.REMOVING, State.UPGRADING):
+                self.end_permissions(installation)
+            if installation.state is State.UPGRADING:
+                goal = installation.pending[-1].number
+                self._editions.settle(installation_id, goal, at=self._clock(), attempt=attempt)
         self._installations.change(installation_id, Event.FINISHED, at=self._clock(), attempt=attempt)
         self._announcer.changed(installation_id)
 
-    def end_permissions(self, installation: Installation) -> None:
-        """Logs out every key that this installation has. Best effort: the provider may not answer."""
+    def end_permissions(self, installation: Installation, *, only: int | None = None) -> None:
+        """Logs out every key that this installation has, or one. Best effort: the provider may not answer."""
         for connection in self._permissions.accounts_of(installation.user_id, installation.id):
-            if connection.lost is None:
+            if connection.lost is None and only in (None, connection.id):
                 self._provider.log_out(self._permissions.open_key(installation.user_id, connection.id))
                 self._permissions.note_lost(connection.id, at=self._clock())
 
@@ -134,31 +142,32 @@ class StepRunner:
         """
         work, records = self._work(installation)
         open_step = unsettled(installation, records)
-        if open_step is None:
+        if open_step is None or open_step.step_id not in work.steps:
             return
         step = work.steps[open_step.step_id]
         try:
-            call = build_call(step, work.scope)
+            call = build_call(step, work.scopes[open_step.step_id])
             if not self._may_repeat(call) or not is_covered(work.rules, method=call.method, path=call.path):
                 return
-            outcome = self._call(installation, work, call, idempotency_key=idempotency_key(installation.id, step.id))
-            outputs = take_outputs(step, outcome.body, work.scope) if isinstance(outcome, Answer) else {}
+            key = idempotency_key(installation.id, open_step.step_id)
+            outcome = self._call(installation, work, call, idempotency_key=key)
+            scope = work.scopes[open_step.step_id]
+            outputs = take_outputs(step, outcome.body, scope) if isinstance(outcome, Answer) else {}
         except (CallRefused, NotInAnswer):
             return
         now = self._clock()
         if isinstance(outcome, Answer):
             self._installations.finish_step(
-                installation.id, step.id, outputs=outputs, query_id=outcome.query_id, at=now
+                installation.id, open_step.step_id, outputs=outputs, query_id=outcome.query_id, at=now
             )
         elif isinstance(outcome, Refused) and not outcome.by_application:
-            self._installations.pause_step(installation.id, step.id, query_id=outcome.query_id, at=now)
-            problem = Problem(ProblemKind.STEP_REFUSED, outcome.message, outcome.query_id, step.id)
+            self._installations.pause_step(installation.id, open_step.step_id, query_id=outcome.query_id, at=now)
+            problem = Problem(ProblemKind.STEP_REFUSED, outcome.message, outcome.query_id, open_step.step_id)
             self._installations.note_problem(installation.id, problem, at=now)
 
     def _work(self, installation: Installation) -> tuple[Work, Records]:
         records = {record.step_id: record for record in self._installations.list_steps(installation.id)}
-        stack = self._shelf.get_ordered(installation.stack_id, installation.digest)
-        return work_of(stack, installation, records), records
+        return work_of(layers_of(self._shelf, installation), installation, records), records
 
     def _try_step(self, run: StepRun) -> tuple[Then, float]:
         installation = self._installations.find(run.installation_id)
@@ -172,11 +181,11 @@ class StepRunner:
             return self._stop(run, Event.BROKE, Problem(ProblemKind.CANCELLED)), 0.0
         if run.step_id == work.account_step:
             return self._see_account(run, installation, work, records)
-        if run.step_id == HEALTH_STEP:
+        if run.step_id == work.health_step:
             return self._see_health(run, installation, work)
         step = work.steps[run.step_id]
         try:
-            call = build_call(step, work.scope)
+            call = build_call(step, work.scopes[run.step_id])
         except CallRefused as fault:
             return self._impossible(run, str(fault)), 0.0
         if not is_covered(work.rules, method=call.method, path=call.path):
@@ -197,7 +206,7 @@ class StepRunner:
         self._announcer.changed(installation.id)
         key = idempotency_key(installation.id, run.step_id) if call.method != "GET" else None
         outcome = self._call(installation, work, call, idempotency_key=key)
-        if work.removing and isinstance(outcome, Refused) and outcome.gone:
+        if run.step_id.startswith(REMOVAL_MARK) and isinstance(outcome, Refused) and outcome.gone:
             return self._done(run, {}, outcome.query_id)  # somebody took it away before us: that is what was wanted
         if not isinstance(outcome, Answer):
             return self._not_done(run, outcome, call)
@@ -213,7 +222,7 @@ class StepRunner:
         if verdict is Verdict.NOT_YET and step.retry is not None:
             return self._wait(run, step.retry, Problem(ProblemKind.NOT_IN_TIME, words, answer.query_id, run.step_id))
         try:
-            outputs = take_outputs(step, answer.body, work.scope)
+            outputs = take_outputs(step, answer.body, work.scopes[run.step_id])
         except NotInAnswer as fault:
             return self._refused(run, Refused(f"The provider's answer has {fault}.", answer.query_id)), 0.0
         return self._done(run, outputs, answer.query_id)
@@ -224,13 +233,13 @@ class StepRunner:
         return Then.LOOK_AGAIN, retry.after_seconds
 
     def _see_health(self, run: StepRun, installation: Installation, work: Work) -> tuple[Then, float]:
-        health = self._shelf.get_ordered(installation.stack_id, installation.digest).health
+        health = work.health
         if health is None:
             return Then.GO_ON, 0.0
         self._installations.start_step(installation.id, run.step_id, at=self._clock())
         self._announcer.changed(installation.id)
-        address, port = site_of(health, work.scope)
-        wrong = self._visit(resolve_text(health.host, work.scope), address, port)
+        address, port = site_of(health, work.scopes[run.step_id])
+        wrong = self._visit(resolve_text(health.host, work.scopes[run.step_id]), address, port)
         if wrong is None:
             return self._done(run, {}, None)
         return self._wait(run, health.retry, Problem(ProblemKind.NOT_HEALTHY, wrong, step_id=run.step_id))

@@ -10,16 +10,9 @@ from litestar.response.base import ASGIResponse
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.health import site_of
-from mandat.marketplace.installs.ledger import (
-    ACCOUNT_STEP,
-    HEALTH_STEP,
-    REMOVAL_MARK,
-    Work,
-    is_done,
-    removal_rights,
-    removers,
-    work_of,
-)
+from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_done, layers_of
+from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, is_removed, removal_rights, work_of
+from mandat.marketplace.installs.upgrade import upgrade_rights
 from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
@@ -27,8 +20,7 @@ from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
 from mandat.marketplace.stacks.values import Creation, Stack
-from mandat.marketplace.stacks.yaml_text import JsonValue
-from mandat.marketplace.states import AT_WORK, REMOVAL, Event, StepState, sources
+from mandat.marketplace.states import AT_WORK, REMOVAL, Event, State, StepState, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Connection, Installation, ProblemKind, StepRecord
 
@@ -74,9 +66,15 @@ class View:
     can_forget: bool
     complete: bool
     site: str
+    upgrading: bool
+    going_back: bool
+    goal: Stack
+    newer: Stack | None
+    may_go_back: bool
+    ended: bool
 
 
-_ACTIONS = ("ask", "retry", "check", "cancel", "keep", "forget", "remove")
+_ACTIONS = ("ask", "retry", "check", "cancel", "keep", "forget", "remove", "ask-upgrade", "keep-upgrade")
 
 
 @read("/installations")
@@ -181,22 +179,16 @@ async def _show(
 def view_of(page: Page, installation: Installation) -> View:
     """Reads what there is to say. Blocks: call it in a thread."""
     books = page.site.books
-    stack = books.shelf.get_ordered(installation.stack_id, installation.digest)
+    layers = layers_of(books.shelf, installation)
+    stack = layers[0].stack
     records = {record.step_id: record for record in books.installations.list_steps(installation.id)}
     removing = installation.state in REMOVAL
-    connection_id = installation.removal_connection_id if removing else installation.connection_id
+    connection_id = _connection_id(installation)
     connection = None
     if connection_id is not None:
         connection = books.permissions.find_connection(installation.user_id, connection_id)
-    work = work_of(stack, installation, records)
-    steps = [_step(_("See which account you answered with"), records[work.account_step])]
-    scope = work.scope if removing else as_scope(installation.inputs)
-    steps += [
-        _step(resolve_text(step.words, scope), records[step_id], waits=step.retry is not None)
-        for step_id, step in work.steps.items()
-    ]
-    if HEALTH_STEP in records and stack.health is not None and not removing:
-        steps.append(_step(resolve_text(stack.health.words, scope), records[HEALTH_STEP], waits=True))
+    work = work_of(layers, installation, records)
+    steps = _steps(work, records)
     plan = page.site.removals.plan(installation)
     done = sum(step.state is StepState.DONE for step in steps)
     nothing_made = not any(is_done(records, name) for name in records if not name.endswith(ACCOUNT_STEP))
@@ -208,40 +200,72 @@ def view_of(page: Page, installation: Installation) -> View:
         steps=steps,
         done=done,
         connection=connection,
-        results=_results(page, stack, installation.inputs, records),
+        results=[line for layer in layers for line in _results(page, layer, records)],
         can_change_account=nothing_made and problem is not None and problem.kind is ProblemKind.STEP_REFUSED,
-        rights=grouped(_rights(stack, installation, records)),
+        rights=grouped(_rights(layers, installation, records)),
         removing=removing,
         can_undo=bool(plan.steps) and installation.state in sources(Event.REMOVAL_ASKED),
         can_forget=page.site.removals.may_forget(installation),
         complete=plan.complete,
-        site=_site(stack, work) if is_done(records, HEALTH_STEP) and not removing else "",
+        site=_site(work) if is_done(records, work.health_step) else "",
+        upgrading=bool(installation.pending),
+        going_back=bool(installation.pending) and installation.pending[-1].undoes,
+        goal=layers[-1].stack,
+        newer=page.site.upgrades.find_newer(installation),
+        may_go_back=page.site.upgrades.may_undo(installation),
+        ended=installation.edition > 0 and installation.state is State.INSTALLED,
     )
 
 
-def _site(stack: Stack, work: Work) -> str:
+def _connection_id(installation: Installation) -> int | None:
+    """The permission that what is done at present is done with."""
+    if installation.state in REMOVAL:
+        return installation.removal_connection_id
+    return installation.upgrade_connection_id if installation.pending else installation.connection_id
+
+
+def _steps(work: Work, records: Records) -> list[ShownStep]:
+    steps = [_step(_("See which account you answered with"), records[work.account_step])]
+    shown: list[tuple[str, ShownStep]] = [
+        (
+            step_id,
+            _step(resolve_text(step.words, work.scopes[step_id]), records[step_id], waits=step.retry is not None),
+        )
+        for step_id, step in work.steps.items()
+    ]
+    steps += [step for step_id, step in shown if not step_id.startswith(REMOVAL_MARK) or work.removing]
+    if work.health_step in records and work.health is not None:
+        words = resolve_text(work.health.words, work.scopes[work.health_step])
+        steps.append(_step(words, records[work.health_step], waits=True))
+    return steps + [step for step_id, step in shown if step_id.startswith(REMOVAL_MARK) and not work.removing]
+
+
+def _site(work: Work) -> str:
     """Where the result can be looked at, once it was seen to answer."""
-    if stack.health is None:
+    if work.health is None:
         return ""
-    address, port = site_of(stack.health, work.scope)
+    address, port = site_of(work.health, work.scopes[work.health_step])
     host = f"[{address}]" if ":" in address else address
     return f"http://{host}/" if port == 80 else f"http://{host}:{port}/"
 
 
-def _rights(stack: Stack, installation: Installation, records: dict[str, StepRecord]) -> Sequence[NeededRight]:
+def _rights(layers: list[Layer], installation: Installation, records: Records) -> Sequence[NeededRight]:
     """What the present permission is for."""
-    if installation.state not in REMOVAL:
-        return derive_rights(stack, installation.inputs)
-    known = {right.rule: right for right in removal_rights(stack, installation, records, done_too=True)}
-    return [known[rule] for rule in installation.removal_rules if rule in known]
+    if installation.state in REMOVAL:
+        known = {right.rule: right for right in removal_rights(layers, records, done_too=True)}
+        return [known[rule] for rule in installation.removal_rules if rule in known]
+    if installation.pending:
+        return upgrade_rights(layers, records, installation.pending[-1])
+    return derive_rights(layers[0].stack, layers[0].inputs)
 
 
-def _line(page: Page, installation: Installation) -> tuple[Installation, Stack, str, dict[str, str]]:
-    """One line of the list, with the token of its "delete" button where it may leave the list."""
+def _line(page: Page, installation: Installation) -> tuple[Installation, Stack, str, dict[str, str], Stack | None]:
+    """One line of the list, with the token of its "delete" button where it may leave the list, and a newer version."""
     stack = page.site.books.shelf.get_ordered(installation.stack_id, installation.digest)
     may_leave = page.site.removals.may_forget(installation)
     token = {FORM_TOKEN: page.token("forget", installation.id)} if may_leave else {}
-    return installation, stack, target_of(stack, installation.inputs), token
+    newer = page.site.upgrades.find_newer(installation)
+    return installation, stack, target_of(stack, installation.inputs), token, newer
 
 
 def _own(page: Page, member: OpenSession) -> list[Installation]:
@@ -252,14 +276,12 @@ def _step(words: str, record: StepRecord, *, waits: bool = False) -> ShownStep:
     return ShownStep(words, record.state, record.tries, record.query_id, waits)
 
 
-def _results(
-    page: Page, stack: Stack, inputs: dict[str, JsonValue], records: dict[str, StepRecord]
-) -> list[ShownResult]:
-    scope = as_scope(inputs)
+def _results(page: Page, layer: Layer, records: Records) -> list[ShownResult]:
+    scope = as_scope(layer.inputs)
     results = []
-    for step in stack.install:
-        record = records[step.id]
-        if step.creation is None or record.state is not StepState.DONE:
+    for step in layer.created(records):
+        record = records[layer.record_id(step.id)]
+        if step.creation is None:
             continue
         name = resolve_text(step.creation.name, scope)
         results.append(
@@ -269,7 +291,7 @@ def _results(
                 value=resolve_text(step.creation.value, scope),
                 ids=ids_of(record),
                 check=dig_line(step.creation, name, page.site.settings.dns_server),
-                removed=any(is_done(records, REMOVAL_MARK + each.id) for each in removers(stack, step)),
+                removed=is_removed(layer, records, step),
             )
         )
     return results

@@ -6,8 +6,8 @@ from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
 from mandat.look.words import gettext as _
-from mandat.marketplace.installs.desk import NotAsked
-from mandat.marketplace.installs.ledger import removal_scope
+from mandat.marketplace.installs.desk import NotAsked, Question
+from mandat.marketplace.installs.layers import Owned
 from mandat.marketplace.installs.removal import RemovalPlan
 from mandat.marketplace.pages.catalogue import ShownCreation, grouped, target_of
 from mandat.marketplace.pages.fields import PageRefusal
@@ -64,7 +64,7 @@ async def come_back_to_remove(request: AnyRequest, installation_id: FromPath[str
     member = page.member()
     installation = await find_installation(page, installation_id)
     address = page.site.origin + page.here
-    await page.site.call(lambda: page.site.desk.come_back(member, installation, address, for_removal=True))
+    await page.site.call(lambda: page.site.desk.come_back(member, installation, address, question=Question.REMOVING))
     return page.go(f"/installations/{installation.id}")
 
 
@@ -124,19 +124,21 @@ def _shown(page: Page, installation: Installation) -> ShownPlan:
     plan = page.site.removals.plan(installation)
     stack = books.shelf.get_ordered(installation.stack_id, installation.digest)
     records = {record.step_id: record for record in books.installations.list_steps(installation.id)}
-    inputs, known = as_scope(installation.inputs), removal_scope(stack, installation, records)
-    creations = {
-        step.id: ShownCreation(
-            step.creation.what, resolve_text(step.creation.name, inputs), resolve_text(step.creation.value, inputs)
-        )
-        for step in stack.install
-        if step.creation is not None
-    }
+    gone = [(shown_creation(each), ids_of(records[each.layer.record_id(each.id)])) for each in plan.creations]
     return ShownPlan(
         stack=stack,
         target=target_of(stack, installation.inputs),
-        gone=[(creations[step.id], ids_of(records[step.id])) for step in plan.creations],
-        steps=[resolve_text(step.words, known) for step in plan.steps],
-        unknown=creations[plan.unknown.id] if plan.unknown is not None else None,
+        gone=[(creation, ids) for creation, ids in gone if creation is not None],
+        steps=[resolve_text(each.step.words, each.layer.removal_scope(records)) for each in plan.steps],
+        unknown=shown_creation(plan.unknown) if plan.unknown is not None else None,
         plan=plan,
     )
+
+
+def shown_creation(owned: Owned) -> ShownCreation | None:
+    """What a step creates, in words; None when it creates nothing."""
+    creation = owned.step.creation
+    if creation is None:
+        return None
+    scope = as_scope(owned.layer.inputs)
+    return ShownCreation(creation.what, resolve_text(creation.name, scope), resolve_text(creation.value, scope))

@@ -15,6 +15,7 @@ from mandat.marketplace.installs.desk import Desk
 from mandat.marketplace.installs.provider import Provider, origin_of
 from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books
+from mandat.marketplace.installs.upgrade import Upgrades
 from mandat.marketplace.pages.once import OncePerForm
 from mandat.marketplace.people.membership import Membership
 from mandat.marketplace.people.throttle import Throttle
@@ -48,6 +49,7 @@ class Site:
     books: Books
     desk: Desk
     removals: Removals
+    upgrades: Upgrades
     announcer: Announcer
     tokens: FormTokens
     templates: Environment

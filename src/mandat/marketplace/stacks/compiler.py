@@ -114,6 +114,7 @@ def _install(
         _check_words(node, step, known)
         _check_known(node, step, known)
         known |= {Reference(Origin.STEP, output.name, step.id) for output in step.outputs}
+        _check_change(node, step, known)
     return inputs, steps, _results(workflow.get("outputs"), known), _health(workflow.get("x-mandat-health"), known)
 
 
@@ -192,6 +193,21 @@ def _check_known(node: Node, step: Step, known: Collection[Reference]) -> None:
     for reference in references(used):
         if reference not in known:
             raise node.refuse(f"{reference} is not known here: an input, or an output of a step before this one")
+
+
+def _check_change(node: Node, step: Step, known: Collection[Reference]) -> None:
+    """A change names what it changes by what the creating step itself answered."""
+    if step.change is None:
+        return
+    used = list(references(list(step.change.path_values.values())))
+    for reference in used:
+        if reference not in known:
+            raise node.refuse(f"{reference} is not known here: an input, or an output of this step or one before it")
+    if not any(each.origin is Origin.STEP and each.step == step.id for each in used):
+        raise node.refuse("a change names what it changes by an output of its own step")
+    for reference in references([step.change.words, step.change.right]):
+        if reference.origin is not Origin.INPUT or reference not in known:
+            raise node.refuse(f"words may only refer to inputs, and {reference} is none")
 
 
 def _check_words(node: Node, step: Step, known: Collection[Reference]) -> None:

@@ -8,7 +8,7 @@ Source: JSON Schema 2020-12 (a subset), threats.md 3.6.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from jsonschema import Draft202012Validator
@@ -133,6 +133,25 @@ def check_typed(inputs: Inputs, typed: Mapping[str, str]) -> Checked | Misfit:
     # A default made of a wrong value is wrong too; only what was typed is worth a word then.
     problems = {name: problem for name, problem in problems.items() if name in values} or problems
     return Misfit(problems) if problems else Checked(complete)
+
+
+def carried_inputs(inputs: Inputs, before: Mapping[str, JsonValue]) -> dict[str, str]:
+    """What was typed for another version of a stack, as far as this one has such a field and takes the value."""
+    carried: dict[str, str] = {}
+    for field in inputs.fields:
+        if field.name in before:
+            value = before[field.name]
+            text = ("yes" if value else "no") if isinstance(value, bool) else str(value)
+            alone = Inputs((replace(field, default=None),), _schema_of(inputs, field.name))
+            if isinstance(check_typed(alone, {field.name: text}), Checked):
+                carried[field.name] = text
+    return carried
+
+
+def _schema_of(inputs: Inputs, name: str) -> dict[str, JsonValue]:
+    properties = inputs.schema["properties"]
+    rules = properties[name] if isinstance(properties, dict) else {}
+    return {**inputs.schema, "required": [name], "properties": {name: rules}}
 
 
 def _read(field: InputField, text: str) -> JsonValue:

@@ -12,7 +12,7 @@ from mandat.marketplace.stacks.answer_reading import (
 from mandat.marketplace.stacks.expressions import Reference, Value, parse_text, parse_value
 from mandat.marketplace.stacks.operations import Operation, operation_by_id, operation_by_path
 from mandat.marketplace.stacks.reading import items, members, name, text
-from mandat.marketplace.stacks.values import Creation, Step, Words
+from mandat.marketplace.stacks.values import Change, Creation, Step, Words
 from mandat.marketplace.stacks.yaml_text import Node
 
 MAX_PARAMETERS = 20
@@ -30,6 +30,7 @@ _OPTIONAL = (
     "x-mandat-defaults",
     "x-mandat-right",
     "x-mandat-creates",
+    "x-mandat-changes",
 )
 STEP_MEMBERS = (*_REQUIRED, *_OPTIONAL)
 """Everything a step may have."""
@@ -76,6 +77,7 @@ def read_step(node: Node, *, source: str) -> Step:
         retry=read_retry(found.get("onFailure"), method=operation.method, conditions=conditions),
         pick=read_pick(found.get("x-mandat-pick")),
         fallbacks=read_fallbacks(found.get("x-mandat-defaults"), outputs=outputs),
+        change=_change(found["x-mandat-changes"], found, payload, source) if "x-mandat-changes" in found else None,
     )
 
 
@@ -156,3 +158,28 @@ def _creation(node: Node | None) -> Creation | None:
         value=read_words(found["value"]),
         dns=str(found["dns"].value) if "dns" in found else None,
     )
+
+
+def _change(node: Node, step: dict[str, Node], payload: Value, source: str) -> Change:
+    """How what the step creates is changed in place: an operation on it, and the members of the body that it takes."""
+    found = members(
+        node,
+        required=("description", "parameters", "members"),
+        optional=("operationId", "operationPath", "x-mandat-right", "successCriteria"),
+    )
+    operation = _operation(node, found, source=source)
+    if operation.method not in ("PUT", "POST"):
+        raise node.refuse("what was created is changed by a PUT or a POST")
+    if "x-mandat-creates" not in step or not isinstance(payload, dict):
+        raise node.refuse("only a step that creates something from a body can be changed in place")
+    sent = tuple(text(item) for item in items(found["members"]))
+    for item, member in zip(items(found["members"]), sent, strict=True):
+        if member not in payload:
+            raise item.refuse(f"the step's body has no member {member!r}")
+    path_values, query_values = _parameters(node, found["parameters"], operation)
+    success, conditions = read_criteria(found.get("successCriteria"))
+    if query_values or conditions:
+        raise node.refuse("a change has no parameters in 'query' and no conditions but the status code")
+    words = read_words(found["description"])
+    right = read_words(found["x-mandat-right"]) if "x-mandat-right" in found else words
+    return Change(words, right, operation, path_values, sent, success)

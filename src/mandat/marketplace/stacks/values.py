@@ -37,6 +37,24 @@ class Creation:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """How what a step created becomes what another version of the stack would create, without being made anew.
+
+    Attributes:
+        words, right: as of a step.
+        path_values: complete; one of them names what was created by an output of the creating step itself.
+        members: of the creating step's body: those that the change sends. What differs elsewhere cannot be changed.
+    """
+
+    words: Words
+    right: Words
+    operation: Operation
+    path_values: dict[str, Words]
+    members: tuple[str, ...]
+    success: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A member of the answer's body that must have one value."""
 
@@ -82,6 +100,7 @@ class Step:
         success: status codes that mean it worked. `conditions`: what its body must say besides.
         retry: how long to wait for the conditions. `pick`: the item of a list that outputs are taken from.
         fallbacks: outputs that the answer may lack.
+        change: how an upgrade changes in place what this step created; None: it is made anew.
         words: what the step does. `right`: what the right it needs allows, in words.
     """
 
@@ -100,6 +119,7 @@ class Step:
     retry: Retry | None = None
     pick: Pick | None = None
     fallbacks: dict[str, JsonValue] = field(default_factory=dict)
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +149,8 @@ class Stack:
     results: dict[str, Reference]
     source: str
     health: Health | None = None
+
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The version as something that can be compared."""
+        return tuple(int(part) for part in self.version.split("."))

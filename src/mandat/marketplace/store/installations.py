@@ -4,14 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.states import AT_WORK, STARTS_AN_ATTEMPT, Event, State, StepState, sources
 from mandat.marketplace.store.database import Database
-from mandat.marketplace.store.schema import asks, connections, documents, installations, steps
-from mandat.marketplace.store.values import Installation, NewInstallation, Problem, ProblemKind, StepRecord
+from mandat.marketplace.store.schema import asks, connections, documents, editions, installations, steps
+from mandat.marketplace.store.values import Edition, Installation, NewInstallation, Problem, ProblemKind, StepRecord
 from mandat.protocol.access_rule import AccessRule
 
 
@@ -70,7 +70,8 @@ class Installations:
                 .order_by(installations.c.ordered.desc())
                 .limit(limit)
             ).all()
-        return [_installation(row) for row in rows]
+            pending = _pending(connection, [row.id for row in rows])
+        return [_installation(row, pending) for row in rows]
 
     def list_running(self) -> list[Installation]:
         """Those that the engine has to be at work on."""
@@ -78,7 +79,8 @@ class Installations:
             rows = connection.execute(
                 select(installations).where(installations.c.state.in_([state.value for state in AT_WORK]))
             ).all()
-        return [_installation(row) for row in rows]
+            pending = _pending(connection, [row.id for row in rows])
+        return [_installation(row, pending) for row in rows]
 
     def source_of(self, digest: str) -> str:
         """The stack document of an installation, as it was when ordered."""
@@ -138,7 +140,9 @@ class Installations:
             connection.execute(
                 update(installations).where(installations.c.id == installation_id).values(removal_rules=stored)
             )
-            connection.execute(upsert(steps).on_conflict_do_nothing(), rows)
+            added = upsert(steps)
+            # An upgrade that stopped may have left a step of removing that is due now, at another place.
+            connection.execute(added.on_conflict_do_update(set_={"position": added.excluded.position}), rows)
 
     def forget(self, installation_id: str, *, state: State) -> bool:
         """Takes an installation out of the list, with all that is known about it, if it still is in `state`."""
@@ -150,7 +154,7 @@ class Installations:
             ).first()
             if found is None:
                 return False
-            for table in (asks, connections, steps):
+            for table in (asks, connections, editions, steps):
                 connection.execute(delete(table).where(table.c.installation_id == installation_id))
             connection.execute(delete(installations).where(installations.c.id == installation_id))
         return True
@@ -186,7 +190,8 @@ class Installations:
             installation_id,
             step_id,
             state=StepState.DONE.value,
-            outputs=json.dumps(outputs),
+            # A step that changes in place what is there answers no ids: those that are known stay.
+            outputs=json.dumps(outputs) if outputs else func.coalesce(steps.c.outputs, "{}"),
             query_id=query_id,
             ended=at,
         )
@@ -210,10 +215,29 @@ class Installations:
     def _find(self, condition: Any) -> Installation | None:
         with self._database.reading() as connection:
             row = connection.execute(select(installations).where(condition)).first()
-        return _installation(row) if row else None
+            return _installation(row, _pending(connection, [row.id])) if row else None
 
 
-def _installation(row: Row[Any]) -> Installation:
+def _pending(connection: Connection, ids: Sequence[str]) -> dict[str, list[Edition]]:
+    """The editions that these installations are on their way to, oldest first."""
+    found: dict[str, list[Edition]] = {}
+    rows = connection.execute(select(editions).where(editions.c.installation_id.in_(ids)).order_by(editions.c.number))
+    for row in rows:
+        found.setdefault(row.installation_id, []).append(
+            Edition(
+                number=row.number,
+                digest=row.digest,
+                inputs=json.loads(row.inputs),
+                rules=_rules(json.loads(row.rules)),
+                ways=json.loads(row.ways),
+                course=tuple(json.loads(row.course)),
+                undoes=row.undoes,
+            )
+        )
+    return found
+
+
+def _installation(row: Row[Any], pending: Mapping[str, Sequence[Edition]]) -> Installation:
     return Installation(
         id=row.id,
         user_id=row.user_id,
@@ -229,13 +253,17 @@ def _installation(row: Row[Any]) -> Installation:
         changed=row.changed,
         removal_rules=_rules(json.loads(row.removal_rules or "[]")),
         removal_connection_id=row.removal_connection_id,
+        edition=row.edition,
+        pending=tuple(pending.get(row.id, ())),
+        upgrade_connection_id=row.upgrade_connection_id,
     )
 
 
 def _permission(target: State, connection_id: int | None) -> dict[str, int]:
     if connection_id is None:
         return {}
-    return {"removal_connection_id" if target is State.REMOVING else "connection_id": connection_id}
+    columns = {State.REMOVING: "removal_connection_id", State.UPGRADING: "upgrade_connection_id"}
+    return {columns.get(target, "connection_id"): connection_id}
 
 
 def _rules(stored: Sequence[Sequence[str]]) -> tuple[AccessRule, ...]:

@@ -1,6 +1,7 @@
 """Tables of the marketplace, and their version. Times are Unix seconds; ids of installations are random text."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -14,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in SQLite's `user_version`. Older databases are changed by UPGRADES."""
 
 metadata = MetaData()
@@ -23,6 +24,14 @@ UPGRADES: dict[int, tuple[str, ...]] = {
     1: (
         "ALTER TABLE installations ADD COLUMN removal_rules TEXT",
         "ALTER TABLE installations ADD COLUMN removal_connection_id INTEGER",
+    ),
+    2: (
+        "ALTER TABLE installations ADD COLUMN edition INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE installations ADD COLUMN upgrade_connection_id INTEGER",
+        "CREATE TABLE editions (installation_id VARCHAR(26) NOT NULL REFERENCES installations (id),"
+        " number INTEGER NOT NULL, digest VARCHAR(64) NOT NULL REFERENCES documents (digest), inputs TEXT NOT NULL,"
+        " rules TEXT NOT NULL, ways TEXT NOT NULL, course TEXT NOT NULL, undoes BOOLEAN NOT NULL,"
+        " PRIMARY KEY (installation_id, number))",
     ),
 }
 """What makes the next version of a database of each older one."""
@@ -80,7 +89,23 @@ installations = Table(
     Column("changed", Float, nullable=False),
     Column("removal_rules", Text),  # JSON: what was shown when the removal was asked for
     Column("removal_connection_id", Integer),
+    Column("edition", Integer, nullable=False, server_default="0"),
+    Column("upgrade_connection_id", Integer),
     Index("installations_by_user", "user_id", "ordered"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("installation_id", ForeignKey("installations.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("digest", ForeignKey("documents.digest"), nullable=False),
+    Column("inputs", Text, nullable=False),  # JSON
+    Column("rules", Text, nullable=False),  # JSON: what was shown when the upgrade was asked for
+    Column("ways", Text, nullable=False),  # JSON
+    Column("course", Text, nullable=False),  # JSON
+    Column("undoes", Boolean, nullable=False),
+    PrimaryKeyConstraint("installation_id", "number"),
 )
 
 steps = Table(

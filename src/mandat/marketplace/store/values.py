@@ -1,5 +1,6 @@
 """What the store keeps of installations, as frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -37,11 +38,44 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """One version of the stack that an installation is on its way to.
+
+    Attributes:
+        number: counts upgrades of this installation; ids of its steps begin with it, so that none comes twice.
+        rules: what the customer was shown when she was asked for it.
+        ways: how each of the version's steps comes about, by step id: a value of `stacks.difference.Way`.
+        course: the records to go through, in order: the version's own steps, then removing what it does not have.
+        undoes: it leads back to the version before, after an upgrade that did not come to its end.
+    """
+
+    number: int
+    digest: str
+    inputs: dict[str, JsonValue]
+    rules: tuple[AccessRule, ...]
+    ways: Mapping[str, str]
+    course: tuple[str, ...]
+    undoes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdition:
+    """An edition with what has to be stored with it: its document, and the steps whose outcome is known already."""
+
+    edition: Edition
+    source: str = field(repr=False)
+    waiting: Mapping[str, Mapping[str, JsonValue] | None]
+    known: Mapping[str, Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """One order of one customer, and what became of it.
 
     Attributes:
         rules: what the customer was shown when she ordered. `connection_id`: the permission for them.
+        edition: the number of the version that is installed: 0 as ordered, more after upgrades.
+        pending: versions that it is on its way to and not at yet, oldest first; empty unless an upgrade has begun.
         removal_rules: what she was shown when she had it removed; empty before. `removal_connection_id`: as above.
     """
 
@@ -59,6 +93,9 @@ class Installation:
     changed: float
     removal_rules: tuple[AccessRule, ...] = ()
     removal_connection_id: int | None = None
+    edition: int = 0
+    pending: tuple[Edition, ...] = ()
+    upgrade_connection_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,287 @@
+"""Upgrading: what both versions have is left alone, the ledger stays right, and there is always a way back."""
+
+import httpx2
+import pytest
+
+from doubles.zone_provider import ALICE, BRUNO, ZoneProvider
+from mandat.marketplace.installs.layers import layers_of
+from mandat.marketplace.installs.ledger import leftovers
+from mandat.marketplace.states import State
+from mandat.marketplace.store.values import Installation, ProblemKind
+from marketplace.shop import Shop
+from marketplace.test_course import RECORD, fail_once
+
+ZONE = "/domain/zone/example.org"
+OLD = "certificate-guard@1.0.0"
+REFRESH = f"POST {ZONE}/refresh"
+ISSUE = '0 issue "letsencrypt.org"'
+NARROWED = '0 issue "letsencrypt.org; validationmethods=dns-01,http-01"'
+
+
+def installed(shop: Shop) -> Installation:
+    session = shop.log_in()
+    installation = shop.run(shop.confirm(session, shop.order_stack(session, OLD, {"zone": "example.org"})))
+    assert installation.state is State.INSTALLED
+    return installation
+
+
+def targets(provider: ZoneProvider) -> list[str]:
+    return [record["target"] for record in provider.records]
+
+
+def ids(provider: ZoneProvider) -> list[int]:
+    return [record["id"] for record in provider.records]
+
+
+def ledger(shop: Shop, installation: Installation) -> set[int]:
+    """The numbers of everything that the ledger says is there."""
+    records = {each.step_id: each for each in shop.books.installations.list_steps(installation.id)}
+    found = set()
+    for layer in layers_of(shop.books.shelf, installation):
+        for step in leftovers(layer, records):
+            outputs = records[layer.record_id(step.id)].outputs
+            assert outputs is not None
+            found.add(int(str(outputs["recordId"])))
+    return found
+
+
+def test_only_an_installation_of_an_older_version_is_offered_an_upgrade(shop: Shop) -> None:
+    session = shop.log_in()
+    old = installed(shop)
+    newer = shop.site.upgrades.find_newer(old)
+    assert newer is not None and newer.version == "1.1.0"
+    new = shop.run(shop.confirm(session, shop.order_stack(session, "certificate-guard", {"zone": "example.org"})))
+    assert new.state is State.INSTALLED and shop.site.upgrades.find_newer(new) is None
+
+
+def test_the_plan_says_what_is_added_changed_removed_and_kept(shop: Shop) -> None:
+    plan = shop.plan_upgrade(installed(shop))
+    fates = {line.step_id: (line.mark.value, line.fate) for line in plan.difference.steps}
+    assert fates == {
+        "add-issuer": ("changed", "changed"),
+        "add-wildcard-issuer": ("same", "kept"),
+        "add-report-address": ("same", "kept"),
+        "add-mail-issuer": ("added", "created"),
+        "publish": ("same", ""),
+        "find-zone": ("removed", ""),
+        "add-contact": ("removed", "removed"),
+    }
+    assert [right.rule.path for right in plan.difference.less] == [ZONE]
+    issuer = plan.difference.steps[0]
+    assert (issuer.old_value, issuer.value) == (ISSUE, NARROWED)
+
+
+def test_the_upgrade_asks_for_exactly_what_its_steps_need_by_real_ids(shop: Shop, provider: ZoneProvider) -> None:
+    installation = installed(shop)
+    issuer, _wild, _report, contact = ids(provider)
+    plan = shop.plan_upgrade(installation)
+    shop.ask_upgrade(shop.log_in(), installation)
+    assert provider.delegations[-1].rules == [
+        ("GET", "/me"),
+        ("PUT", f"{RECORD}/{issuer}"),
+        ("POST", RECORD),
+        ("POST", f"{ZONE}/refresh"),
+        ("DELETE", f"{RECORD}/{contact}"),
+    ]
+    assert [right.rule.method for right in plan.increases] == ["PUT", "DELETE"]
+    assert shop.get(installation.id).state is State.AWAITING_UPGRADE
+
+
+def test_kept_things_stay_changed_ones_keep_their_number_dropped_ones_go_last(
+    shop: Shop, provider: ZoneProvider
+) -> None:
+    installation = installed(shop)
+    issuer, wild, report, contact = ids(provider)
+    before = len(provider.writes())
+    upgraded = shop.upgrade(shop.log_in(), installation)
+    assert upgraded.state is State.INSTALLED and not upgraded.pending and upgraded.edition == 1
+    assert provider.writes()[before:] == [
+        f"PUT {RECORD}/{issuer}",
+        f"POST {RECORD}",
+        REFRESH,
+        f"DELETE {RECORD}/{contact}",
+        REFRESH,
+    ]
+    assert ids(provider)[:3] == [issuer, wild, report] and len(provider.records) == 4
+    assert targets(provider)[0] == NARROWED and targets(provider)[3] == '0 issuemail ";"'
+    assert provider.published == provider.records
+    assert ledger(shop, upgraded) == set(ids(provider))
+
+
+def test_an_upgraded_installation_uninstalls_without_a_trace(shop: Shop, provider: ZoneProvider) -> None:
+    upgraded = shop.upgrade(shop.log_in(), installed(shop))
+    assert shop.remove(shop.log_in(), upgraded).state is State.REMOVED
+    assert provider.records == provider.published == []
+
+
+def test_the_permissions_are_ended_once_the_upgrade_is_done(shop: Shop, provider: ZoneProvider) -> None:
+    shop.upgrade(shop.log_in(), installed(shop))
+    assert provider.logged_out == [each.consumer_key for each in provider.delegations]
+
+
+def test_inputs_are_taken_over_and_new_ones_take_what_is_typed(shop: Shop, provider: ZoneProvider) -> None:
+    session = shop.log_in()
+    typed = {"zone": "example.org", "authority": "pki.goog", "contact": "abuse@example.org"}
+    old = shop.run(shop.confirm(session, shop.order_stack(session, OLD, typed)))
+    upgraded = shop.upgrade(session, old, methods="dns-01")
+    assert upgraded.inputs["authority"] == "pki.goog" and upgraded.inputs["contact"] == "abuse@example.org"
+    assert targets(provider)[0] == '0 issue "pki.goog; validationmethods=dns-01"'
+
+
+def stopped_at(shop: Shop, provider: ZoneProvider, place: str) -> Installation:
+    """An upgrade whose provider refuses one step."""
+    installation = installed(shop)
+    path = {"change": f"{RECORD}/{ids(provider)[0]}", "add": RECORD, "publish": f"{ZONE}/refresh"}
+    path["drop"] = f"{RECORD}/{ids(provider)[3]}"
+    fail_once(provider, path[place], 400)
+    stopped = shop.upgrade(shop.log_in(), installation)
+    assert stopped.state is State.UPGRADE_FAILED, stopped.problem
+    assert stopped.problem is not None and stopped.problem.kind is ProblemKind.STEP_REFUSED
+    return stopped
+
+
+@pytest.mark.parametrize("place", ["change", "add", "publish", "drop"])
+def test_an_upgrade_that_stopped_can_go_on(shop: Shop, provider: ZoneProvider, place: str) -> None:
+    stopped = stopped_at(shop, provider, place)
+    shop.desk.try_again(stopped)
+    upgraded = shop.run(shop.get(stopped.id))
+    assert upgraded.state is State.INSTALLED and len(provider.records) == 4
+    assert ledger(shop, upgraded) == set(ids(provider))
+
+
+@pytest.mark.parametrize("place", ["change", "add", "publish", "drop"])
+def test_an_upgrade_that_stopped_can_be_gone_back_from(shop: Shop, provider: ZoneProvider, place: str) -> None:
+    stopped = stopped_at(shop, provider, place)
+    assert ledger(shop, stopped) == set(ids(provider))
+    old = shop.go_back(shop.log_in(), stopped)
+    assert old.state is State.INSTALLED and not old.pending
+    assert shop.books.shelf.get_ordered(old.stack_id, old.digest).version == "1.0.0"
+    assert sorted(targets(provider)) == sorted(
+        [
+            ISSUE,
+            '0 issuewild ";"',
+            '0 iodef "mailto:security@example.org"',
+            "security_contact=mailto:security@example.org",
+        ]
+    )
+    assert ledger(shop, old) == set(ids(provider))
+    assert shop.upgrade(shop.log_in(), old).state is State.INSTALLED
+    assert shop.remove(shop.log_in(), shop.get(old.id)).state is State.REMOVED
+    assert provider.records == provider.published == []
+
+
+def test_going_back_after_the_last_thing_was_dropped_makes_it_anew(shop: Shop, provider: ZoneProvider) -> None:
+    installation = installed(shop)
+    dropped = {"seen": 0}
+
+    def refuse_the_second_publishing(method: str, path: str) -> tuple[int, dict[str, str]] | None:
+        dropped["seen"] += path.endswith("/refresh")
+        return (400, {"message": "no"}) if path.endswith("/refresh") and dropped["seen"] == 2 else None
+
+    provider.fault = refuse_the_second_publishing
+    stopped = shop.upgrade(shop.log_in(), installation)
+    assert stopped.state is State.UPGRADE_FAILED and len(provider.records) == 4
+    old = shop.go_back(shop.log_in(), stopped)
+    assert old.state is State.INSTALLED
+    assert "security_contact=mailto:security@example.org" in targets(provider)
+    assert ledger(shop, old) == set(ids(provider)) and len(provider.records) == 4
+
+
+@pytest.mark.parametrize("place", ["change", "add", "publish", "drop"])
+def test_what_an_upgrade_that_stopped_left_is_kept_and_removed_later(
+    shop: Shop, provider: ZoneProvider, place: str
+) -> None:
+    stopped = stopped_at(shop, provider, place)
+    there = set(ids(provider))
+    assert shop.site.upgrades.keep(stopped)
+    kept = shop.get(stopped.id)
+    assert kept.state is State.KEPT
+    assert ledger(shop, kept) == there
+    assert shop.remove(shop.log_in(), kept).state is State.REMOVED
+    assert provider.records == provider.published == []
+
+
+def test_a_permission_lost_in_the_middle_is_asked_for_again(shop: Shop, provider: ZoneProvider) -> None:
+    session, installation = shop.log_in(), installed(shop)
+    provider.after = lambda method, path: provider.revoke_all() if len(provider.records) == 5 else None
+    stopped = shop.upgrade(session, installation)
+    provider.after = lambda method, path: None
+    assert stopped.state is State.UPGRADE_FAILED
+    assert stopped.problem is not None and stopped.problem.kind is ProblemKind.PERMISSION_ENDED
+    sent = shop.site.upgrades.ask_again(session, stopped)
+    assert sent is not None and hasattr(sent, "validation_url")
+    upgraded = shop.run(shop.confirm_upgrade(session, sent))
+    assert upgraded.state is State.INSTALLED and len(provider.records) == 4
+    assert ledger(shop, upgraded) == set(ids(provider))
+
+
+def test_another_account_is_not_upgraded(shop: Shop, provider: ZoneProvider) -> None:
+    session, installation = shop.log_in(), installed(shop)
+    sent = shop.ask_upgrade(session, installation)
+    stopped = shop.run(shop.confirm_upgrade(session, sent, BRUNO))
+    assert stopped.problem is not None and stopped.problem.kind is ProblemKind.OTHER_ACCOUNT
+    assert targets(provider)[0] == ISSUE
+    again = shop.site.upgrades.ask_again(session, stopped)
+    assert again is not None and hasattr(again, "validation_url")
+    assert shop.run(shop.confirm_upgrade(session, again, ALICE)).state is State.INSTALLED
+
+
+def test_an_upgrade_that_was_not_confirmed_can_be_dropped(shop: Shop, provider: ZoneProvider) -> None:
+    session, installation = shop.log_in(), installed(shop)
+    old_ask = shop.ask_upgrade(session, installation)
+    assert shop.site.upgrades.keep(shop.get(installation.id))
+    dropped = shop.get(installation.id)
+    assert dropped.state is State.INSTALLED and not dropped.pending
+    shop.confirm_upgrade(session, old_ask)
+    assert shop.get(installation.id).state is State.INSTALLED
+    assert provider.delegations[-1].consumer_key in provider.logged_out
+    assert shop.upgrade(session, dropped).state is State.INSTALLED
+
+
+def test_two_who_ask_at_once_begin_one_upgrade(shop: Shop) -> None:
+    session, installation = shop.log_in(), installed(shop)
+    stack = shop.site.upgrades.find_newer(installation)
+    assert stack is not None
+    values = shop.upgrade_inputs(installation)
+    shop.ask_upgrade(session, installation)
+    assert shop.site.upgrades.ask(session, installation, stack, values) is None
+    assert len(shop.get(installation.id).pending) == 1
+
+
+def test_an_answer_that_got_lost_is_settled_before_going_back(shop: Shop, provider: ZoneProvider) -> None:
+    installation = installed(shop)
+    lost = {"seen": 0}
+
+    def lose(method: str, path: str) -> None:
+        if path == RECORD and lost["seen"] < 5:
+            lost["seen"] += 1
+            raise httpx2.ReadError("the line broke")
+
+    provider.after = lose
+    stopped = shop.upgrade(shop.log_in(), installation)
+    assert stopped.state is State.UPGRADE_FAILED and len(provider.records) == 5
+    old = shop.go_back(shop.log_in(), stopped)
+    assert old.state is State.INSTALLED and len(provider.records) == 4
+    assert ledger(shop, old) == set(ids(provider))
+
+
+def test_no_key_of_an_idempotent_write_comes_twice(shop: Shop, provider: ZoneProvider) -> None:
+    stopped = stopped_at(shop, provider, "drop")
+    old = shop.go_back(shop.log_in(), stopped)
+    shop.remove(shop.log_in(), shop.upgrade(shop.log_in(), old))
+    keys = [call.idempotency_key for call in provider.calls if call.method != "GET"]
+    assert len(keys) == len(set(keys))
+    assert provider.records == []
+
+
+@pytest.mark.parametrize("rule", range(5))
+def test_each_right_of_the_upgrade_is_needed(shop: Shop, provider: ZoneProvider, rule: int) -> None:
+    session, installation = shop.log_in(), installed(shop)
+    sent = shop.ask_upgrade(session, installation)
+    provider.delegations[-1].rules.pop(rule)
+    stopped = shop.run(shop.confirm_upgrade(session, sent))
+    assert stopped.state is State.UPGRADE_FAILED
+    assert stopped.problem is not None and stopped.problem.kind in (
+        ProblemKind.NOT_GRANTED,
+        ProblemKind.NOT_CONFIRMED,
+    )
