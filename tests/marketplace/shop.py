@@ -6,6 +6,7 @@ from collections.abc import Callable
 import httpx2
 from sqlalchemy import select, update
 
+from doubles.nature import SetClock
 from doubles.zone_provider import AK, ALICE, AS, ZoneProvider
 from mandat.marketplace.installs.course import run_course
 from mandat.marketplace.installs.desk import Question, SentOff
@@ -38,6 +39,18 @@ class MemoryJournal:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+
+
+class PassingJournal(MemoryJournal):
+    """One whose pauses take time on `clock`."""
+
+    def __init__(self, clock: SetClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._clock.advance(seconds)
 
 
 class Shop:

@@ -8,7 +8,7 @@ from doubles.zone_provider import ALICE, BRUNO, Delegation, ZoneProvider
 from mandat.marketplace.states import State, StepState
 from mandat.marketplace.store.values import ProblemKind
 from mandat.protocol.access_rule import AccessRule
-from marketplace.shop import MemoryJournal, Shop
+from marketplace.shop import MemoryJournal, PassingJournal, Shop
 
 RECORD = "/domain/zone/example.org/record"
 
@@ -105,6 +105,33 @@ def test_the_providers_wish_to_wait_is_respected_within_bounds(shop: Shop, provi
     journal = MemoryJournal()
     assert shop.run(shop.confirm(session, sent), journal).state is State.INSTALLED
     assert journal.slept == [7.0, 20.0]
+
+
+@pytest.mark.parametrize(("answers_after_seconds", "retry_after"), [(20.0, None), (0.5, "20"), (7.0, "3")])
+def test_a_provider_that_does_not_answer_is_given_up_within_a_minute(
+    shop: Shop, provider: ZoneProvider, clock: SetClock, answers_after_seconds: float, retry_after: str | None
+) -> None:
+    session = shop.log_in()
+    sent = shop.order(session)
+    inner = provider.transport()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if not request.url.path.endswith("/record"):
+            return inner.handle_request(request)
+        clock.advance(answers_after_seconds)
+        if retry_after is None:
+            raise httpx2.ReadTimeout("silence")
+        return httpx2.Response(503, json={"message": "later"}, headers={"Retry-After": retry_after})
+
+    shop.use_transport(httpx2.MockTransport(answer))
+    began, installation = clock.now, shop.confirm(session, sent)
+    installation = shop.run(installation, PassingJournal(clock))
+    assert installation.state is State.FAILED
+    assert installation.problem is not None and installation.problem.kind is ProblemKind.NO_ANSWER
+    assert 20 < clock.now - began <= 60
+    shop.use_transport(inner)
+    shop.desk.try_again(installation)
+    assert shop.run(shop.get(installation.id)).state is State.INSTALLED
 
 
 def test_a_refused_step_stops_at_once_with_the_providers_words(shop: Shop, provider: ZoneProvider) -> None:

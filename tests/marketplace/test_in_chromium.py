@@ -9,7 +9,8 @@ from playwright.async_api import async_playwright
 
 from doubles.zone_provider import ZoneProvider
 from marketplace.browser import Browser
-from marketplace.test_killed import Child, child, connect, order, provider
+from marketplace.test_killed import child, connect, order, provider
+from support.marketplace_process import MarketplaceProcess
 
 __all__ = ["child", "provider"]
 
@@ -19,7 +20,7 @@ ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-
 @pytest.mark.browser
 @pytest.mark.parametrize("javascript", [True, False])
 async def test_progress_is_followed_to_the_end(
-    provider: ZoneProvider, child: Child, debian_program: Callable[[str], Path], javascript: bool
+    provider: ZoneProvider, child: MarketplaceProcess, debian_program: Callable[[str], Path], javascript: bool
 ) -> None:
     chromium = debian_program("chromium")
     released = threading.Event()

@@ -2,12 +2,6 @@
 
 import asyncio
 import contextlib
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,48 +10,9 @@ import pytest
 
 from doubles.zone_provider import AK, AS, ZoneProvider
 from marketplace.browser import Browser
+from support.marketplace_process import MarketplaceProcess
 
 DEADLINE_SECONDS = 40
-
-
-class Child:
-    """A marketplace process on one folder and port."""
-
-    def __init__(self, folder: Path, endpoint: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.origin = f"http://localhost:{self.port}"
-        self._options = json.dumps({"folder": str(folder), "endpoint": endpoint, "port": self.port})
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Returns when it serves."""
-        tests = Path(__file__).parent.parent
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "marketplace.child", self._options],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": f"{tests}{os.pathsep}{tests.parent / 'src'}"},
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def stop(self) -> float:
-        """SIGTERM; how many seconds it took to end."""
-        assert self._process is not None
-        began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(timeout=DEADLINE_SECONDS) == 0
-        self._process = None
-        return time.monotonic() - began
 
 
 @pytest.fixture
@@ -68,8 +23,8 @@ def provider() -> Iterator[ZoneProvider]:
 
 
 @pytest.fixture
-def child(tmp_path: Path, provider: ZoneProvider) -> Iterator[Child]:
-    child = Child(tmp_path / "market", provider.base)
+def child(tmp_path: Path, provider: ZoneProvider) -> Iterator[MarketplaceProcess]:
+    child = MarketplaceProcess(tmp_path / "market", provider.base)
     yield child
     child.kill()
 
@@ -104,7 +59,7 @@ async def until(browser: Browser, path: str, state: str) -> None:
 
 @pytest.mark.parametrize("writes", [0, 1, 3, 5])
 async def test_killed_after_any_write_it_goes_on_and_nothing_is_there_twice(
-    provider: ZoneProvider, child: Child, writes: int
+    provider: ZoneProvider, child: MarketplaceProcess, writes: int
 ) -> None:
     """The kill comes after the provider carried the write out, and before its answer arrives: the worst moment."""
     killed = asyncio.Event()
@@ -134,7 +89,7 @@ async def test_killed_after_any_write_it_goes_on_and_nothing_is_there_twice(
 
 @pytest.mark.parametrize("deletions", [1, 3])
 async def test_killed_while_removing_it_goes_on_and_removes_everything(
-    provider: ZoneProvider, child: Child, deletions: int
+    provider: ZoneProvider, child: MarketplaceProcess, deletions: int
 ) -> None:
     killed = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -161,7 +116,7 @@ async def test_killed_while_removing_it_goes_on_and_removes_everything(
     assert provider.records == provider.published == []
 
 
-async def test_stopped_properly_it_goes_on_at_the_next_start(provider: ZoneProvider, child: Child) -> None:
+async def test_stopped_properly_it_goes_on_at_the_next_start(provider: ZoneProvider, child: MarketplaceProcess) -> None:
     child.start()
     browser = Browser(child.origin)
     await connect(browser)
@@ -174,7 +129,9 @@ async def test_stopped_properly_it_goes_on_at_the_next_start(provider: ZoneProvi
     assert len(provider.records) == 4
 
 
-async def test_several_customers_at_once_do_not_get_in_each_others_way(provider: ZoneProvider, child: Child) -> None:
+async def test_several_customers_at_once_do_not_get_in_each_others_way(
+    provider: ZoneProvider, child: MarketplaceProcess
+) -> None:
     child.start()
     await connect(Browser(child.origin))
 

@@ -18,7 +18,7 @@ from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.headers import IDEMPOTENCY_KEY, QUERY_ID
 
 TIMEOUT_SECONDS = 20.0
-"""For each silence of the provider. The gateway in front of it gives up earlier."""
+"""For each silence of the provider: with PATIENCE_SECONDS before it, a step that gets no answer ends in a minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.health import Visit, site_of
 from mandat.marketplace.installs.layers import REMOVAL_MARK, Records, is_done, layers_of
 from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, unsettled, work_of
+from mandat.marketplace.installs.patience import Patience
 from mandat.marketplace.installs.provider import Answer, NoAnswer, NoPermission, Outcome, Provider, Refused
 from mandat.marketplace.stacks.answers import NotInAnswer, Verdict, judge, take_outputs
 from mandat.marketplace.stacks.calls import Call, CallRefused, build_call
@@ -99,9 +100,11 @@ class StepRunner:
         self._clock = clock
         self._repeats_safely = repeats_safely
         self._visit = visit
+        self._patience = Patience(clock)
 
     def try_step(self, run: StepRun) -> tuple[Then, float]:
         """Tries one step and says how to go on, and how many seconds to wait before a further try."""
+        self._patience.begin(_tried(run))
         try:
             then, wait_seconds = self._try_step(run)
         except StoreUnavailable:
@@ -112,6 +115,8 @@ class StepRunner:
             _log.exception("step %s of installation %s ended by a mistake of ours", run.step_id, run.installation_id)
             problem = Problem(ProblemKind.STEP_IMPOSSIBLE, "The marketplace made a mistake.", step_id=run.step_id)
             then, wait_seconds = self._stop(run, Event.BROKE, problem), 0.0
+        if then is not Then.TRY_AGAIN:
+            self._patience.forget(_tried(run))
         self._announcer.changed(run.installation_id)
         return then, wait_seconds
 
@@ -295,11 +300,12 @@ class StepRunner:
             return self._refused(run, outcome), 0.0
         if not outcome.nothing_done and not self._may_repeat(call):
             return self._answer_lost(run, outcome.message), 0.0
-        if run.last:
+        asked_seconds = run.pause_seconds if outcome.wait_seconds is None else outcome.wait_seconds
+        wait_seconds = min(asked_seconds, MAX_WAIT_SECONDS)
+        if run.last or self._patience.has_ended(_tried(run), wait_seconds=wait_seconds):
             problem = Problem(ProblemKind.NO_ANSWER, outcome.message, outcome.query_id, run.step_id)
             return self._stop(run, Event.BROKE, problem), 0.0
-        wait_seconds = run.pause_seconds if outcome.wait_seconds is None else outcome.wait_seconds
-        return Then.TRY_AGAIN, min(wait_seconds, MAX_WAIT_SECONDS)
+        return Then.TRY_AGAIN, wait_seconds
 
     def _no_permission(self, run: StepRun, outcome: NoPermission) -> Then:
         kind = ProblemKind.PERMISSION_ENDED
@@ -328,6 +334,10 @@ class StepRunner:
                 self._permissions.note_lost(self._work(installation)[0].connection_id, at=now)
         self._installations.change(run.installation_id, event, at=now, attempt=run.attempt, problem=problem)
         return Then.STOP
+
+
+def _tried(run: StepRun) -> tuple[str, int, str]:
+    return run.installation_id, run.attempt, run.step_id
 
 
 def idempotency_key(installation_id: str, step_id: str) -> str:

@@ -139,6 +139,7 @@ _REFRESH = Resource(
             "dnsZone:apiovh:refresh",
             of_zone(refresh),
             (ZONE_NAME,),
+            honours_keys=True,
         ),
     ),
 )
