@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 
 from bench.seeding import consumer_key, rules_of
+from mandat.core.call import AtHand, Missing
 from mandat.core.credential import CredentialState
 from mandat.core.decision import CallHead, Decision, Permit, Policy, decide
 from mandat.core.grant import Grant, KnownApplication
@@ -54,15 +55,16 @@ def signed_head(target: str, number: int = 0) -> CallHead:
     return CallHead(b"GET", target.encode(), headers, "192.0.2.7", (ORIGIN.encode(),))
 
 
-def judge(head: CallHead, grant: Grant) -> Decision:
-    """One decision, driven to its end with what is in memory."""
-    steps = decide(head, _POLICY, NOW)
+def in_memory(peek_grant: Callable[[bytes], Grant | Missing | None]) -> AtHand:
+    """What a busy gateway has at hand: our application, a budget for every address, and these grants."""
+    applications: dict[str, KnownApplication] = {APPLICATION.key: APPLICATION}
+    return AtHand(lambda _: True, applications.get, peek_grant)
+
+
+def judge(head: CallHead, at_hand: AtHand) -> Decision:
+    """One decision with everything in memory."""
     try:
-        next(steps)
-        steps.send(True)
-        steps.send(APPLICATION)
-        steps.send(grant)
-        steps.send(b"")
+        next(decide(head, _POLICY, NOW, at_hand, b""))
     except StopIteration as end:
         decision: Decision = end.value
         return decision
@@ -71,11 +73,12 @@ def judge(head: CallHead, grant: Grant) -> Decision:
 
 def permitting(heads: Sequence[CallHead], grant: Grant) -> Callable[[], Decision]:
     """Judges the heads in turn. SystemExit when one is refused: it would be the wrong thing that is timed."""
-    refused = [decision for decision in (judge(head, grant) for head in heads) if not isinstance(decision, Permit)]
+    at_hand = in_memory({grant.consumer_key_hash: grant}.get)
+    refused = [decision for decision in (judge(head, at_hand) for head in heads) if not isinstance(decision, Permit)]
     if refused:
         raise SystemExit(f"the measured call is refused: {refused[0]}")
     turn: Iterator[CallHead] = itertools.cycle(heads)
-    return lambda: judge(next(turn), grant)
+    return lambda: judge(next(turn), at_hand)
 
 
 def usual_grant() -> Grant:

@@ -1,10 +1,11 @@
 """What a cached credential takes, and what a decision costs among many of them."""
 
+import itertools
 import random
 import tracemalloc
 from collections.abc import Callable
 
-from bench.decision.calls import grant_of, judge, signed_head
+from bench.decision.calls import grant_of, in_memory, judge, signed_head
 from bench.decision.timing import interleaved
 from bench.figures import Chart, Figure, Size, at_most
 from bench.seeding import rules_of
@@ -46,20 +47,14 @@ def by_credentials(size: Size) -> Chart:
 def _among(number: int) -> Callable[[], Decision]:
     memory: Recent[bytes, Grant] = Recent(number)
     drawn = random.Random(7).choices(range(number), k=_CALLS)
-    hashes = []
+    at_hand = in_memory(lambda key_hash: memory.get(key_hash, MISSING))
     for each in range(number):
         grant = grant_of(rules_of(each % 100), each)
         memory.put(grant.consumer_key_hash, grant)
-        hashes.append(grant.consumer_key_hash)
-    calls = [(signed_head("/1.0/domain/zone/example.org/record", each), hashes[each]) for each in drawn]
-    place = iter(range(1 << 62))
+    turn = itertools.cycle([signed_head("/1.0/domain/zone/example.org/record", each) for each in drawn])
 
     def action() -> Decision:
-        head, key_hash = calls[next(place) % _CALLS]
-        grant = memory.get(key_hash, MISSING)
-        if grant is MISSING:
-            raise SystemExit("a credential that was put into memory is not there")
-        decision = judge(head, grant)
+        decision = judge(next(turn), at_hand)
         if not isinstance(decision, Permit):
             raise SystemExit(f"the measured call is refused: {decision}")
         return decision
