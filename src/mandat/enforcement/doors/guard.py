@@ -4,8 +4,6 @@ Wraps the same `EnforcementPoint` as the gateway's; the order of checks is `mand
 from the server and how an answer is given back is the work of `asgi`, `wsgi` and `forward_auth`.
 """
 
-import os
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,10 +18,10 @@ from mandat.enforcement.gateway.caller import Caller, CallerDesk, plain_address
 from mandat.enforcement.gateway.framing import FramingFault, Headers
 from mandat.enforcement.interfaces import GrantSource, ReplayMemory, UsageSink
 from mandat.enforcement.point import EnforcementPoint
+from mandat.enforcement.query_ids import QueryIds
 from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.enforcement.settings import AUTHORITY_PREFIXES, Limits
 from mandat.protocol.networks import Network
-from mandat.protocol.query_id import make_query_id
 from mandat.protocol.target import CanonicalTarget
 
 TIME_ROUTES: Final = frozenset(
@@ -123,20 +121,7 @@ class Guard:
         self._desk = CallerDesk(settings.public_urls, settings.trusted_proxies)
         self._peers: dict[str | None, tuple[str, bool]] = {}
         self._callers: dict[tuple[str | None, bytes], Caller] = {}
-        self._random_bits = random.Random(entropy(32)).getrandbits  # noqa: S311 unique, not secret
-        self._query_second = -1
-        self._query_start = ""
-
-    def new_query_id(self, now: float) -> str:
-        """An id for one exchange; `now` is Unix seconds."""
-        second = int(now)
-        if second != self._query_second:
-            settings = self.settings
-            self._query_second = second
-            self._query_start = make_query_id(
-                zone=settings.zone, host=settings.host_name, now=now, pid=os.getpid(), random=""
-            )
-        return f"{self._query_start}{self._random_bits(64):016x}"
+        self.new_query_id = QueryIds(settings.zone, settings.host_name, entropy).make
 
     def is_open(self, method: bytes, path: bytes) -> bool:
         """Whether this request passes unjudged. `path` is the raw target up to the question mark."""

@@ -384,6 +384,7 @@ class ClientConnection(asyncio.Protocol):
                 seconds=0.0,
                 sent_bytes=len(whole),
                 reason=reason.value,
+                details=details,
             )
         )
         self._linger(is_input_left=True)

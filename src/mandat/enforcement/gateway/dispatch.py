@@ -82,7 +82,7 @@ def _judge(door: Door, exchange: Exchange) -> None:
     """Have a call decided: at once when everything is in memory, else in a task."""
     head, caller = exchange.head, exchange.caller
     call = CallHead(head.method, head.target, head.headers, caller.address, caller.base_urls)
-    decision = door.point.judge(call, exchange.body_at_hand())
+    decision = door.point.judge(call, b"" if head.content_length == 0 else exchange.body_at_hand())
     if isinstance(decision, Suspended):
         exchange.run(_finish_judging(door, exchange, decision))
     else:
@@ -96,7 +96,7 @@ async def _finish_judging(door: Door, exchange: Exchange, suspended: Suspended) 
 def _act(door: Door, exchange: Exchange, decision: Decision) -> None:
     """Let a permitted call through to its upstream; refuse every other."""
     if not isinstance(decision, Permit):
-        exchange.refuse(decision.reason, decision.message, decision.details, decision.quota)
+        exchange.refuse(decision.reason, decision.message, decision.details, decision.quota, decision.about)
         return
     target = decision.target
     upstream = door.routes.find_upstream(target)

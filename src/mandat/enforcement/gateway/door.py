@@ -3,8 +3,6 @@
 It decides nothing by itself; `client_connection` and `dispatch` use it for each request. Source: design.md 8.
 """
 
-import os
-import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -19,8 +17,8 @@ from mandat.enforcement.gateway.routes import RouteTable
 from mandat.enforcement.gateway.upstream_call import CoarseTime
 from mandat.enforcement.gateway.upstream_pool import UpstreamPool
 from mandat.enforcement.point import EnforcementPoint
+from mandat.enforcement.query_ids import QueryIds
 from mandat.enforcement.settings import GatewaySettings
-from mandat.protocol.query_id import make_query_id
 
 if TYPE_CHECKING:
     from mandat.enforcement.gateway.client_connection import ClientConnection
@@ -65,18 +63,7 @@ class Door:
         self.connections: set[ClientConnection] = set()
         addresses = {upstream.address for upstream in (settings.authority, *settings.upstreams)}
         self.pools = {address: UpstreamPool(address, self.limits, self.time, self.batch) for address in addresses}
-        self._random_bits = random.Random(entropy(32)).getrandbits  # noqa: S311 unique, not secret
-        self._query_second = -1
-        self._query_start = ""
-
-    def new_query_id(self, now: float) -> str:
-        """An id for one exchange; `now` is Unix seconds."""
-        second = int(now)
-        if second != self._query_second:
-            zone, host = self.settings.zone, self.settings.host_name
-            self._query_second = second
-            self._query_start = make_query_id(zone=zone, host=host, now=now, pid=os.getpid(), random="")
-        return f"{self._query_start}{self._random_bits(64):016x}"
+        self.new_query_id = QueryIds(settings.zone, settings.host_name, entropy).make
 
     def sweep(self, now: float) -> None:
         """Enforce every deadline; called regularly with the loop's time."""

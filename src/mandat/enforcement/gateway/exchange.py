@@ -9,7 +9,7 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final
 
-from mandat.core.call import QuotaNotice
+from mandat.core.call import NOBODY, About, QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
@@ -22,6 +22,7 @@ from mandat.enforcement.gateway.identity import exchange_fields
 from mandat.enforcement.gateway.routes import is_api_path
 from mandat.enforcement.gateway.upstream_call import UpstreamCall
 from mandat.enforcement.settings import Upstream
+from mandat.protocol.headers import REFUSED_FOR
 from mandat.protocol.refusals import WORDINGS, Reason
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 _REPEATABLE: Final = (b"GET", b"HEAD")
 _BODY_METHODS: Final = (b"POST", b"PUT", b"PATCH")
 _EVENT_STREAM: Final = b"text/event-stream"
+
+_REFUSED_FOR_NAME: Final = REFUSED_FOR.lower().encode()
+UNKNOWN_HOST: Final = "unknownHost"
+"""In the log's details of a wrong signature: the Host of a call that came for none of the public addresses."""
+_REASONS: Final = {reason.value.encode(): reason for reason in Reason}
 
 _log = logging.getLogger("mandat.enforcement.gateway")
 
@@ -50,6 +56,7 @@ class Exchange:
         "_permit",
         "_reason",
         "_received_bytes",
+        "_refused",
         "_sent_at",
         "_sent_bytes",
         "_status",
@@ -73,6 +80,7 @@ class Exchange:
         self._upstream: Upstream | None = None
         self._permit: Permit | None = None
         self._reason: Reason | None = None
+        self._refused: tuple[dict[str, str] | None, About] | None = None
         self._status = 0
         self._is_chunked = False
         self._received_bytes = 0
@@ -117,23 +125,28 @@ class Exchange:
         """Send the request on. `target` and `body` are the bytes that were judged; `permit` is None on open routes."""
         self._upstream, self._permit, self._received_bytes = upstream, permit, len(body)
         head, pool = self.head, self._door.pools[upstream.address]
-        lines = request_fields(
+        fields = request_fields(
             head.headers,
             connection_options=head.connection_options,
             is_trusted=upstream.trusted,
             is_open_route=permit is None,
         )
-        if body or head.method in _BODY_METHODS:
-            lines.append(b"Content-Length: %d" % len(body))
-        # The managed fields are last: nothing that the caller sent can come after them.
-        lines.append(exchange_fields(self.query_id, self.caller))
-        request = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b\r\n%b" % (
-            head.method,
-            target,
-            pool.host,
-            b"\r\n".join(lines),
-            b"" if permit is None else self._door.identity.fields(permit, upstream, self.started),
-            body,
+        request = b"".join(
+            (
+                head.method,
+                b" ",
+                target,
+                b" HTTP/1.1\r\nHost: ",
+                pool.host,
+                b"\r\n",
+                fields,
+                b"Content-Length: %d\r\n" % len(body) if body or head.method in _BODY_METHODS else b"",
+                # The managed fields are last: nothing that the caller sent can come after them.
+                exchange_fields(self.query_id, self.caller),
+                b"" if permit is None else self._door.identity.fields(permit, upstream, self.started),
+                b"\r\n",
+                body,
+            )
         )
         self._call = UpstreamCall(
             request,
@@ -162,10 +175,12 @@ class Exchange:
         message: str | None = None,
         details: dict[str, str] | None = None,
         quota: QuotaNotice | None = None,
+        about: About = NOBODY,
     ) -> None:
-        """Answer with the error body for `reason`."""
+        """Answer with the error body for `reason`. `about` is only logged."""
         self._connection.settle_input(self)
         self._reason = reason
+        self._refused = (details, about)
         whole = answers.refusal(
             reason,
             query_id=self.query_id,
@@ -216,26 +231,35 @@ class Exchange:
         assert self._upstream is not None
         self._status = head.status
         self._door.counters.upstreams[self._upstream.name].answered(head.status, self._door.clock() - self._sent_at)
-        framing = self._framing(head)
-        seen_by = (self._upstream.trusted, self.is_api, self._permit is not None)
-        start = head.relayed.get(seen_by)
-        if start is None:
-            is_trusted, is_api, is_judged = seen_by
-            fields = answer_fields(head.headers, is_trusted=is_trusted, is_api=is_api, is_judged=is_judged)
-            start = head.relayed[seen_by] = answers.status_line(head.status) + fields
+        if head.status >= 400 and self._upstream.trusted:
+            self._note_refusal(head)
         quota = None if self._permit is None else self._permit.quota
-        self._relay(
-            b"%bX-Ovh-QueryID: %b\r\n%b%b%b\r\n"
-            % (
-                start,
+        start = b"".join(
+            (
+                head.relayed.get((self._upstream.trusted, self.is_api, self._permit is not None))
+                or self._relayed_fields(head, self._upstream),
                 self.query_id.encode(),
+                b"\r\n",
                 b"" if quota is None else answers.quota_fields(quota),
-                framing,
-                b"" if self.keeps_alive else b"Connection: close\r\n",
-            ),
-            data,
-            is_last,
+                self._framing(head),
+                b"\r\n" if self.keeps_alive else b"Connection: close\r\n\r\n",
+            )
         )
+        self._relay(start, data, is_last)
+
+    def _relayed_fields(self, head: AnswerHead, upstream: Upstream) -> bytes:
+        """The start of what clients are told for this head, up to the query id; remembered with the head."""
+        seen_by = is_trusted, is_api, is_judged = upstream.trusted, self.is_api, self._permit is not None
+        fields = answer_fields(head.headers, is_trusted=is_trusted, is_api=is_api, is_judged=is_judged)
+        length = b"Content-Length: %d\r\n" % (head.content_length or 0) if head.ending is BY_LENGTH else b""
+        start = head.relayed[seen_by] = answers.status_line(head.status) + fields + length + b"X-Ovh-QueryID: "
+        return start
+
+    def _note_refusal(self, head: AnswerHead) -> None:
+        """The authority refused: its reason is for the log, the field that says it goes no further."""
+        for name, value in head.headers:
+            if name == _REFUSED_FOR_NAME:
+                self._reason = _REASONS.get(value)
 
     def answer_data(self, data: bytes, is_last: bool) -> None:
         """See `AnswerReceiver`."""
@@ -263,10 +287,11 @@ class Exchange:
             self._call.connection.resume()
 
     def _framing(self, head: AnswerHead) -> bytes:
-        """The field that tells the client where the answer ends, and whether the connection can be kept for that."""
-        self.keeps_alive = self.keeps_alive and not self._door.is_stopping
+        """What else tells the client where the answer ends, and whether the connection can be kept for that."""
+        if self._door.is_stopping:
+            self.keeps_alive = False
         if head.ending is BY_LENGTH:
-            return b"Content-Length: %d\r\n" % (head.content_length or 0)
+            return b""
         if head.ending is AT_HEAD:
             is_told = head.content_length is not None and head.status not in (204, 304)
             return b"Content-Length: %d\r\n" % (head.content_length or 0) if is_told else b""
@@ -295,7 +320,11 @@ class Exchange:
         self._connection.exchange_ended(self)
 
     def _note(self, *, is_cut_short: bool) -> None:
-        permit = self._permit
+        permit, details, about = self._permit, None, NOBODY
+        if self._refused is not None:
+            details, about = self._refused
+            if self._reason is Reason.INVALID_SIGNATURE and not self.caller.public_origin:
+                details = {**(details or {}), UNKNOWN_HOST: self.head.host[:255].decode("latin-1")}
         seconds = max(0.0, self._door.clock() - self.started)
         self._door.counters.ended(self._outcome(), seconds)
         self._door.access_log.note(
@@ -312,9 +341,10 @@ class Exchange:
                 upstream=self._upstream.name if self._upstream is not None else "",
                 reason=self._reason.value if self._reason is not None else "",
                 account=permit.grant.account if permit is not None else "",
-                application=permit.application.id if permit is not None else 0,
-                credential=permit.grant.credential_id if permit is not None else 0,
+                application=permit.application.id if permit is not None else about.application,
+                credential=permit.grant.credential_id if permit is not None else about.credential,
                 is_cut_short=is_cut_short,
+                details=details or None,
             )
         )
 

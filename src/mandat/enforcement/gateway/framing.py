@@ -35,7 +35,10 @@ class FramingFault:
 
 
 class RequestHead(msgspec.Struct):
-    """The head of one request. `content_length` None means chunked; 0 also stands for "no body announced"."""
+    """The head of one request. `content_length` None means chunked; 0 also stands for "no body announced".
+
+    `keeps_alive` says whether the client may send another request on this connection. HTTP/1.0 clients may not.
+    """
 
     method: bytes
     target: bytes
@@ -45,11 +48,7 @@ class RequestHead(msgspec.Struct):
     content_length: int | None
     connection_options: frozenset[bytes]
     expects_continue: bool
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Whether the client may send another request on this connection. HTTP/1.0 clients may not."""
-        return self.is_http_11 and b"close" not in self.connection_options
+    keeps_alive: bool
 
 
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
@@ -154,7 +153,7 @@ def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11:
     fields = dict(headers)
     if len(fields) == len(headers) and _BESIDE_HOST.isdisjoint(fields) and (host := fields.get(b"host")):
         # Most calls: nothing is repeated, and nothing says anything about framing.
-        return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False)
+        return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False, is_http_11)
     said: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _FRAMING_FIELDS:
@@ -176,7 +175,8 @@ def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11:
     if expect.lower() != b"100-continue":
         return FramingFault("an Expect other than 100-continue")
     options = connection_options(said[b"connection"]) if b"connection" in said else _NO_OPTIONS
-    return RequestHead(method, target, headers, is_http_11, host, length, options, is_http_11 and b"expect" in said)
+    expects_continue, keeps_alive = is_http_11 and b"expect" in said, is_http_11 and b"close" not in options
+    return RequestHead(method, target, headers, is_http_11, host, length, options, expects_continue, keeps_alive)
 
 
 def _content_length(said: dict[bytes, bytes], *, is_http_11: bool) -> int | FramingFault | None:

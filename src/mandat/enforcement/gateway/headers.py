@@ -146,8 +146,8 @@ def find_connection_fault(options: frozenset[bytes]) -> str | None:
 
 def request_fields(
     headers: Headers, *, connection_options: frozenset[bytes], is_trusted: bool, is_open_route: bool
-) -> list[bytes]:
-    """The caller's fields that an upstream may see, as lines `name: value` without line ends.
+) -> bytes:
+    """The caller's fields that an upstream may see, each line with its end.
 
     Args:
         headers: the caller's, names in lower case.
@@ -163,8 +163,8 @@ def request_fields(
             or (fate is _LOGIN_ONLY and is_trusted)
             or (fate is _OPEN_ONLY and is_trusted and is_open_route)
         ) and name not in connection_options:
-            lines.append(b"%b: %b" % (name, value))
-    return lines
+            lines.append(b"%b: %b\r\n" % (name, value))
+    return b"".join(lines)
 
 
 def answer_fields(headers: Headers, *, is_trusted: bool, is_api: bool, is_judged: bool) -> bytes:

@@ -18,12 +18,12 @@ from mandat.protocol.headers import (
 )
 
 _MAX_KEPT: Final = 20_000
-_QUERY_ID: Final = QUERY_ID.encode()
+_QUERY_ID: Final = f"{QUERY_ID}: ".encode()
 
 
 def exchange_fields(query_id: str, caller: Caller) -> bytes:
     """What every upstream is told about every exchange."""
-    return b"%b: %b\r\n%b" % (_QUERY_ID, query_id.encode(), caller.lines)
+    return b"".join((_QUERY_ID, query_id.encode(), b"\r\n", caller.lines))
 
 
 class IdentityWriter:
