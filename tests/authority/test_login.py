@@ -196,6 +196,25 @@ async def test_a_session_in_use_ends_after_twelve_hours(world: AuthorityWorld) -
     assert await world.authority.login.find_visitor(token) is None
 
 
+async def test_a_session_used_while_the_clock_was_ahead_ends_when_it_is_right_again(world: AuthorityWorld) -> None:
+    login = world.authority.login
+    await world.user("alice")
+    token = await token_of(world, "alice")
+    world.clock.now += 1200
+    assert await login.find_visitor(token) is not None
+    world.clock.now -= 1200
+    assert await login.find_visitor(token) is None
+    world.clock.now += 1200
+    assert await login.find_visitor(token) is None
+
+
+async def test_a_clock_set_back_by_less_than_a_minute_ends_no_session(world: AuthorityWorld) -> None:
+    await world.user("alice")
+    token = await token_of(world, "alice")
+    world.clock.now -= 59
+    assert await world.authority.login.find_visitor(token) is not None
+
+
 async def test_a_page_view_is_written_down_once_a_minute_at_most(world: AuthorityWorld) -> None:
     await world.user("alice")
     token = await token_of(world, "alice")

@@ -57,7 +57,7 @@ def test_a_signature_is_remembered_for_twice_the_window() -> None:
     assert memory.admit(_write(), LATER)
     assert not memory.admit(_write(), LATER + 2 * WINDOW)
     assert len(memory) == 1
-    memory.admit(_write(2), LATER + 2 * WINDOW + 1)
+    assert memory.admit(_write(2, timestamp=START + 501 + 2 * WINDOW), LATER + 2 * WINDOW + 1)
     assert len(memory) == 1
 
 
@@ -73,7 +73,29 @@ def test_a_full_memory_refuses_what_it_could_not_remember() -> None:
     memory = _memory(max_entries=2)
     assert [memory.admit(_write(number), LATER) for number in (1, 2, 3)] == [True, True, False]
     assert memory.admit(_write(1), LATER)
-    assert memory.admit(_write(3), LATER + 2 * WINDOW + 1)
+    assert memory.admit(_write(3, timestamp=START + 501 + 2 * WINDOW), LATER + 2 * WINDOW + 1)
+
+
+def test_a_clock_set_back_revives_no_signature_however_long_ago_it_was_used() -> None:
+    memory = _memory()
+    assert memory.admit(_write(1, timestamp=START + 500), LATER)
+    long_after = LATER + 20 * WINDOW
+    assert memory.admit(_write(2, timestamp=START + 500 + 20 * WINDOW), long_after)
+    assert not memory.admit(_write(1, timestamp=START + 500), long_after + 1)
+    # Seconds without a write may be used, so a clock that was ahead for a while and is right again does no harm.
+    assert memory.admit(_write(3, timestamp=START + 501), long_after + 1)
+
+
+def test_the_seconds_that_were_spent_first_are_forgotten_first() -> None:
+    memory = ReplayMemory(window_seconds=WINDOW, started=START, started_monotonic=0, max_spent_seconds=2)
+    for second in range(3):
+        assert memory.admit(_write(second, timestamp=START + second), LATER + second)
+    much_later = LATER + 10 * WINDOW
+    assert [memory.admit(_write(second, timestamp=START + second), much_later) for second in range(3)] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @given(

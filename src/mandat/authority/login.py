@@ -167,12 +167,19 @@ class Login:
         return await self._open_session(user, address)
 
     async def find_visitor(self, session_token: str) -> Visitor | None:
-        """The visitor with that session, or None when there is none, it is too old, or the user was closed."""
+        """The visitor with that session, or None when there is none, it is too old, or the user was closed.
+
+        One that is used in its own future ends: the clock was stepped.
+        """
         if _SESSION_TOKEN.fullmatch(session_token) is None:
             return None
         session = await self._sessions.find_session(key_hash(session_token))
         now = self._now()
         if session is None or not self._is_alive(session, now):
+            return None
+        if max(session.created, session.last_seen) > now + TOUCH_SECONDS:
+            # The clock was wrong then or is wrong now. Counted on, it would live longer than it may.
+            await self._sessions.end_session(session.token_hash)
             return None
         user = await self._users.find_user_by_id(session.user_id)
         if user is None or user.closed:

@@ -6,7 +6,7 @@ same address; two different calls can share one `$1$` signature (threats.md 1c),
 Serving this memory to the workers of a node is `keeper`'s work. Source: design.md 4.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final
 
 from mandat.enforcement.interfaces import WriteSeen
@@ -15,28 +15,40 @@ REPEAT_SECONDS: Final = 2.0
 MAX_ADMISSIONS: Final = 3
 MAX_ENTRIES: Final = 500_000
 """About 150 MB when full: 1,400 signed writes each second for twice the default window."""
+MAX_SPENT_SECONDS: Final = 100_000
+"""More than a day in which each second saw a write; about 10 MB."""
 
 
 class _Seen:
     """One signature that was admitted: when first (monotonic seconds), for which call, and how often."""
 
-    __slots__ = ("admissions", "call_digest", "first_at")
+    __slots__ = ("admissions", "call_digest", "first_at", "timestamp")
 
-    def __init__(self, first_at: float, call_digest: bytes) -> None:
+    def __init__(self, first_at: float, write: WriteSeen) -> None:
         self.first_at = first_at
-        self.call_digest = call_digest
+        self.timestamp = write.timestamp
+        self.call_digest = write.call_digest
         self.admissions = 1
 
 
 class ReplayMemory:
     """The signatures of writes that were admitted lately on one node.
 
-    An entry lives twice the window: a timestamp may be that far in the future when its call is first seen. When the
-    memory is full, writes are refused rather than admitted unremembered.
+    An entry lives twice the window: a timestamp may be that far in the future when its call is first seen. What is left
+    of it then is its timestamp: that second is spent. A steady clock never comes back to it; after a step of the clock
+    the signatures of that second would be good again, so its writes are refused for good. Seconds that saw no write
+    stay free, so that a clock set right again is usable at once. When the memory is full, writes are refused rather
+    than admitted unremembered.
     """
 
     def __init__(
-        self, *, window_seconds: int, started: float, started_monotonic: float, max_entries: int = MAX_ENTRIES
+        self,
+        *,
+        window_seconds: int,
+        started: float,
+        started_monotonic: float,
+        max_entries: int = MAX_ENTRIES,
+        max_spent_seconds: int = MAX_SPENT_SECONDS,
     ) -> None:
         """
         Args:
@@ -45,6 +57,7 @@ class ReplayMemory:
                 timestamped before it are refused, until the window has passed over them.
             started_monotonic: the same instant on the clock that `admit` is given.
             max_entries: how many signatures are remembered.
+            max_spent_seconds: how many spent seconds are; those spent first are forgotten first.
         """
         self._keep_seconds = 2 * window_seconds
         self._started = int(started)
@@ -52,6 +65,8 @@ class ReplayMemory:
         self._max_entries = max_entries
         self._seen: dict[bytes, _Seen] = {}
         self._order: deque[bytes] = deque()
+        self._spent: OrderedDict[int, None] = OrderedDict()
+        self._max_spent = max_spent_seconds
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -66,12 +81,14 @@ class ReplayMemory:
         if now < self._blank_until and write.timestamp < self._started:
             return False
         self._forget(now)
+        if write.timestamp in self._spent:
+            return False
         seen = self._seen.get(write.signature_digest)
         if seen is not None:
             return self._admit_again(seen, write, now)
         if len(self._seen) >= self._max_entries:
             return False
-        self._seen[write.signature_digest] = _Seen(now, write.call_digest)
+        self._seen[write.signature_digest] = _Seen(now, write)
         self._order.append(write.signature_digest)
         return True
 
@@ -87,4 +104,9 @@ class ReplayMemory:
         """Drop what is too old. Entries are in the order of their first admission, so this looks at one entry more."""
         order, seen = self._order, self._seen
         while order and seen[order[0]].first_at + self._keep_seconds < now:
-            del seen[order.popleft()]
+            self._spend(seen.pop(order.popleft()).timestamp)
+
+    def _spend(self, timestamp: int) -> None:
+        self._spent[timestamp] = None
+        if len(self._spent) > self._max_spent:
+            self._spent.popitem(last=False)
