@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mandat.storage.operations.audit_export import Scope, check_export, export_lines, read_heads
+from mandat.storage.operations.audit_export import Scope, check_export, export_lines, read_heads, reading_grants
 from support.storage import NOW
 
 
@@ -21,7 +21,8 @@ async def told(installation, scene):
 
 def export(installation, **scope):
     keys = [installation.keys.public_key]
-    return [json.dumps(line) for line in export_lines(installation.data, Scope(**scope), public_keys=keys, at=NOW)]
+    with reading_grants(installation.data) as connection:
+        return [json.dumps(line) for line in export_lines(connection, Scope(**scope), public_keys=keys, at=NOW)]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,8 @@ def test_a_changed_seal_is_found(told, changes):
 
 
 def test_lines_taken_off_the_end_are_found_by_a_witness(told):
-    heads = read_heads(told.data)
+    with reading_grants(told.data) as connection:
+        heads = read_heads(connection)
     assert check_export(export(told), heads=heads).findings == []
     for statement in ("DROP TRIGGER audit_no_delete", "DROP TRIGGER audit_seals_no_delete"):
         told.alter("grants", statement)

@@ -1,8 +1,11 @@
 """A PostgreSQL database as the authority meets it: its layout, what stops a start, and how it is written to."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -20,10 +23,11 @@ from mandat.storage.faults import KeysOfAnotherInstallation, NewerDatabase, Olde
 from mandat.storage.keys.keyrings import create_keys, load_authority_keys
 from mandat.storage.postgres.access import GRANTS, USAGE, PostgresWriter, make_engine
 from mandat.storage.postgres.database import has_installation, open_postgres
-from mandat.storage.postgres.migration import HEAD, migrate_postgres
+from mandat.storage.postgres.migration import HEAD, SERVES, migrate_postgres
 from mandat.storage.postgres.place import DatabaseRefused, PlaceFault, parse_place
 from mandat.storage.postgres.verify import verify_postgres
 from support.storage import Scene
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -61,6 +65,62 @@ def test_a_newer_database_is_refused_and_left_alone(on_postgres):
     for start in (lambda: migrate_postgres(on_postgres.place), on_postgres.open):
         with pytest.raises(NewerDatabase, match=r"postgresql://.* was written by a newer Mandat \(revision x_9999\)"):
             start()
+
+
+def test_a_newer_database_that_serves_this_version_is_opened_and_left_alone(on_postgres):
+    on_postgres.execute("UPDATE alembic_version SET version_num = 'x_9999'")
+    on_postgres.execute("INSERT INTO installation VALUES (%s, %s)", SERVES, b"postgres_0000 " + HEAD.encode())
+    migrate_postgres(on_postgres.place)
+    on_postgres.open().close()
+    assert on_postgres.execute("SELECT version_num FROM alembic_version") == [("x_9999",)]
+    on_postgres.execute("UPDATE installation SET value = 'postgres_00010' WHERE name = %s", SERVES)
+    with pytest.raises(NewerDatabase):
+        migrate_postgres(on_postgres.place)
+
+
+@pytest.fixture
+def somebody_in_the_way(postgres):
+    """An empty database in which an open transaction makes a table that the migration makes too; `give_way` ends it."""
+    name = postgres.empty_database()
+    with psycopg.connect(postgres.url(name)) as blocker:
+        blocker.execute("CREATE TABLE sessions ()")
+        yield name, blocker.rollback
+
+
+def is_waiting(postgres, name):
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock'"
+    return bool(postgres.execute(query, name))
+
+
+async def test_a_migration_lets_others_pass_and_tries_again(postgres, somebody_in_the_way):
+    name, give_way = somebody_in_the_way
+    work = asyncio.create_task(asyncio.to_thread(migrate_postgres, parse_place(postgres.url(name))))
+    for _ in range(2):
+        await asyncio.to_thread(wait_for, lambda: is_waiting(postgres, name), what="its waiting", every=0.001)
+        await asyncio.to_thread(wait_for, lambda: not is_waiting(postgres, name), what="its giving way", every=0.001)
+    give_way()
+    await work
+    assert postgres.execute("SELECT version_num FROM alembic_version", database=name) == [(HEAD,)]
+
+
+def test_a_migration_that_is_killed_in_the_middle_leaves_nothing_and_goes_through_the_next_time(
+    postgres, somebody_in_the_way
+):
+    name, give_way = somebody_in_the_way
+    work = (
+        "import sys; from mandat.storage.postgres.migration import migrate_postgres as m;"
+        "from mandat.storage.postgres.place import parse_place as p; m(p(sys.argv[1]))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", work, postgres.url(name)])
+    wait_for(lambda: is_waiting(postgres, name), what="the middle of the migration", every=0.005)
+    child.kill()
+    child.wait()
+    give_way()
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    wait_for(lambda: not is_waiting(postgres, name), what="the server to notice")
+    assert postgres.execute(tables, database=name) == [(0,)]
+    migrate_postgres(parse_place(postgres.url(name)))
+    assert postgres.execute("SELECT version_num FROM alembic_version", database=name) == [(HEAD,)]
 
 
 def test_a_database_that_was_not_migrated_is_not_opened(postgres, on_postgres):

@@ -8,7 +8,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,10 @@ class ServerProcess:
     def start(self) -> None:
         """Starts it and waits until it accepts connections."""
         options = f'-h "" -k {self.sockets}'
-        self.run("pg_ctl", "start", "-w", "-D", str(self.folder), "-o", options, "-l", f"{self.sockets}/log")
+        try:
+            self.run("pg_ctl", "start", "-w", "-D", str(self.folder), "-o", options, "-l", f"{self.sockets}/log")
+        except AssertionError as fault:
+            raise AssertionError((self.sockets / "log").read_text()[-2000:]) from fault
 
     def promote(self) -> None:
         """Makes a standby the primary, and waits until it is."""
@@ -75,7 +79,8 @@ class ServerProcess:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not any(_runs(pid) for pid in pids), what="their end")
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)  # it names numbers that others may get now
+        for file in (self.folder / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
+            file.unlink(missing_ok=True)  # it names numbers that others may get now
 
     def stop(self) -> None:
         """Ends it, whoever is connected."""
@@ -97,6 +102,23 @@ class ServerProcess:
         self.execute(f"ALTER SYSTEM SET {name} = '{value}'")
         self.execute("SELECT pg_reload_conf()")
         wait_for(lambda: self.execute(f"SHOW {name}") == [(value,)], what=name)
+
+
+@contextmanager
+def one_server() -> Iterator[ServerProcess]:
+    """A server that runs alone, for the length of the block."""
+    folder = Path(tempfile.mkdtemp(prefix="mandat-server-"))
+    programs, user = _programs()
+    if user is not None:
+        shutil.chown(folder, user)
+    server = ServerProcess(folder / "one", programs, user)
+    server.create()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Cluster:

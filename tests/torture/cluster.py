@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -179,6 +179,19 @@ def granted(customer: Customer, count: int) -> list[str]:
     return [key for key in keys if key]
 
 
+def wait_for_confirmations(journal: Journal, count: int = 5, *, seconds: float = 20.0) -> None:
+    """Returns when that many more were acknowledged."""
+    enough = journal.count("confirm", "ok") + count
+    wait_for(lambda: journal.count("confirm", "ok") >= enough, what="confirmations", seconds=seconds, every=0.01)
+
+
+def quietly(customer: Customer) -> str | None:
+    """The consumer key of a confirmation; None while there is none to be had."""
+    with suppress(httpx2.HTTPError):
+        return customer.confirm()
+    return None
+
+
 def signal_node(serving: Serving, number: signal.Signals) -> None:
     """To every process of a node."""
     names = {str(event["process"]) for event in serving.events() if "process" in event}
@@ -206,10 +219,3 @@ def read_stored(url: str) -> dict[str, Stored]:
             events.setdefault(credential_id, []).append(event)
         rows = connection.execute("SELECT id, consumer_key_hash, state, version FROM credentials").fetchall()
         return {key.hex(): Stored(state, version, tuple(events.get(id_, ()))) for id_, key, state, version in rows}
-
-
-def seconds_until(probe: Callable[[], object], *, what: str, seconds: float) -> float:
-    """How long it took until `probe` answered something true."""
-    began = time.monotonic()
-    wait_for(probe, what=what, seconds=seconds, every=0.01)
-    return time.monotonic() - began

@@ -6,7 +6,6 @@ Short: one fail-over. Full (MANDAT_TORTURE=full): ten, each with a new standby o
 import random
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx2
@@ -16,7 +15,20 @@ from support.ports import free_ports
 from support.postgres_cluster import Cluster
 from support.serving import serve_to_the_end
 from support.waiting import wait_for
-from torture.cluster import FULL, SEED, SHOP, SHOP_RULES, Node, Watch, check_on_postgres, granted, logged_in, shop
+from torture.cluster import (
+    FULL,
+    SEED,
+    SHOP,
+    SHOP_RULES,
+    Node,
+    Watch,
+    check_on_postgres,
+    granted,
+    logged_in,
+    quietly,
+    shop,
+    wait_for_confirmations,
+)
 from torture.load import Customer, Load
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if FULL else 300)]
@@ -36,15 +48,6 @@ class Served:
     cluster: Cluster
     node: Node
     people: list[Customer]
-
-    def confirmed(self) -> int:
-        """How many confirmations were acknowledged so far."""
-        return self.node.journal.count("confirm", "ok")
-
-    def wait_for_confirmations(self, count: int, *, seconds: float = 20.0) -> None:
-        """Returns when that many more were acknowledged."""
-        enough = self.confirmed() + count
-        wait_for(lambda: self.confirmed() >= enough, what="confirmations", seconds=seconds, every=0.01)
 
     def violations(self) -> list[str]:
         return check_on_postgres(self.node.journal, self.node.folder / "keys", self.cluster.url("mandat"))
@@ -79,10 +82,10 @@ def test_r7_what_was_acknowledged_outlives_the_loss_of_the_primary(
         if number:
             served.cluster.replace_standby()
         with Load(served.people), Watch([served.node], keys) as watch:
-            served.wait_for_confirmations(5)
+            wait_for_confirmations(served.node.journal)
             time.sleep(dice.uniform(0.1, 0.8))  # the moment of the loss is what is drawn here
             figures = fail_over(served, watch)
-            served.wait_for_confirmations(5)
+            wait_for_confirmations(served.node.journal)
         with capsys.disabled():
             print(f"\nR7 seed {SEED} fail-over {number + 1}: {figures}")
         assert served.violations() == []
@@ -105,7 +108,7 @@ def fail_over(served: Served, watch: Watch) -> str:
     time.sleep(max(0.0, lost + NOTICED_SECONDS - time.monotonic()))
     promoted = time.monotonic()
     served.cluster.fail_over()
-    served.wait_for_confirmations(1, seconds=WRITABLE_SECONDS)
+    wait_for_confirmations(served.node.journal, 1, seconds=WRITABLE_SECONDS)
     writable = time.monotonic() - lost
     assert writable <= WRITABLE_SECONDS
     time.sleep(1.0)  # what is judged now is a whole second of calls
@@ -127,10 +130,3 @@ def test_commits_that_no_standby_confirms_are_503_and_not_acknowledged(served: S
     served.cluster.standby.start()
     wait_for(lambda: quietly(customer), what="a confirmation with the standby back", seconds=10)
     assert served.violations() == []
-
-
-def quietly(customer: Customer) -> str | None:
-    """The consumer key of a confirmation; None while there is none to be had."""
-    with suppress(httpx2.HTTPError):
-        return customer.confirm()
-    return None

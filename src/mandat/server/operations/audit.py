@@ -2,19 +2,21 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from mandat.authority.values import AuditEntry, AuditEvent
 from mandat.server.configuration.reading import load_config
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock
-from mandat.server.operations.sqlite_only import sqlite_layout
 from mandat.server.problems import Problem
 from mandat.server.wiring import wire_authority
 from mandat.storage.faults import StorageFault
 from mandat.storage.keys.keyrings import load_authority_keys
-from mandat.storage.operations.audit_export import Scope, export_lines, read_heads
+from mandat.storage.operations.audit_export import Scope, export_lines, read_heads, reading_grants
 from mandat.storage.operations.erasure import Erased
 
 
@@ -24,11 +26,12 @@ def export_history(config_file: Path, *, account: str | None, application: str |
     Raises:
         Problem: the configuration, the keys or the databases cannot be used.
     """
-    layout = _layout(config_file)
+    layout = layout_of(load_config(config_file), config_file)
     try:
         keys = load_authority_keys(layout.keys)
         generations = (*keys.retired_public_keys, *keys.earlier_public_keys, keys.public_key)
-        yield from export_lines(layout.data, Scope(account, application), public_keys=generations, at=int(clock()))
+        with _reading(layout) as connection:
+            yield from export_lines(connection, Scope(account, application), public_keys=generations, at=int(clock()))
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
 
@@ -36,7 +39,8 @@ def export_history(config_file: Path, *, account: str | None, application: str |
 def history_heads(config_file: Path) -> dict[str, Any]:
     """What a witness keeps. Raises Problem as `export_history`."""
     try:
-        return read_heads(_layout(config_file).data)
+        with _reading(layout_of(load_config(config_file), config_file)) as connection:
+            return read_heads(connection)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
 
@@ -69,5 +73,9 @@ def erase_account(config_file: Path, account: str) -> Erased:
     return erased
 
 
-def _layout(config_file: Path) -> Layout:
-    return sqlite_layout(config_file, instead="export history with SQL there")
+def _reading(layout: Layout) -> AbstractContextManager[Connection]:
+    if layout.place is None:
+        return reading_grants(layout.data)
+    from mandat.storage.postgres.reading import reading_postgres  # noqa: PLC0415 - the driver, where it is used
+
+    return reading_postgres(layout.place, role="history")

@@ -43,46 +43,37 @@ class Scope:
         return "all" if self.application_key is None else f"application:{self.application_key}"
 
 
-def export_lines(folder: Path, scope: Scope, *, public_keys: Iterable[bytes], at: int) -> Iterator[dict[str, Any]]:
+def export_lines(
+    connection: Connection, scope: Scope, *, public_keys: Iterable[bytes], at: int
+) -> Iterator[dict[str, Any]]:
     """The lines of an export, the first one saying what it is, the last one how many entries there were.
 
     Args:
-        folder: the data folder; the authority may go on writing.
+        connection: of the database of grants, seeing one state of it: from `reading_grants`, or of PostgreSQL.
         scope: which lines.
         public_keys: the keys that signed the seals, oldest first.
         at: now.
-
-    Raises:
-        StorageFault: the databases are missing or of another version, or cannot be read.
     """
-    check_migrated(folder)
     keys = [key.hex() for key in public_keys]
     yield {"type": "export", "format": FORMAT, "scope": scope.text, "at": at, "public_keys": keys}
     entries = 0
-    with _reading(folder) as connection:
-        condition = _condition(connection, scope)
-        for row in connection.execute(select(audit).where(condition).order_by(audit.c.id)).mappings():
-            entries += 1
-            yield _entry(row)
-        if scope == Scope():
-            for row in connection.execute(select(audit_seals).order_by(audit_seals.c.id)).mappings():
-                yield {"type": "seal", **_seal(row)}
+    condition = _condition(connection, scope)
+    for row in connection.execute(select(audit).where(condition).order_by(audit.c.id)).mappings():
+        entries += 1
+        yield _entry(row)
+    if scope == Scope():
+        for row in connection.execute(select(audit_seals).order_by(audit_seals.c.id)).mappings():
+            yield {"type": "seal", **_seal(row)}
     yield {"type": "end", "entries": entries}
 
 
-def read_heads(folder: Path) -> dict[str, Any]:
-    """What a witness keeps: the last seal, which stands for all history, and the last line of each account.
-
-    Raises:
-        StorageFault: as `export_lines`.
-    """
-    check_migrated(folder)
-    with _reading(folder) as connection:
-        seal = connection.execute(select(audit_seals).order_by(audit_seals.c.id.desc()).limit(1)).mappings().first()
-        last = select(func.max(audit.c.id)).group_by(audit.c.account)
-        rows = connection.execute(select(audit).where(audit.c.id.in_(last)).order_by(audit.c.account)).mappings()
-        accounts = [{"account": row["account"], "id": row["id"], "hash": _hex(row["hash"])} for row in rows]
-        return {"seal": None if seal is None else _seal(seal), "accounts": accounts}
+def read_heads(connection: Connection) -> dict[str, Any]:
+    """What a witness keeps: the last seal, which stands for all history, and the last line of each account."""
+    seal = connection.execute(select(audit_seals).order_by(audit_seals.c.id.desc()).limit(1)).mappings().first()
+    last = select(func.max(audit.c.id)).group_by(audit.c.account)
+    rows = connection.execute(select(audit).where(audit.c.id.in_(last)).order_by(audit.c.account)).mappings()
+    accounts = [{"account": row["account"], "id": row["id"], "hash": _hex(row["hash"])} for row in rows]
+    return {"seal": None if seal is None else _seal(seal), "accounts": accounts}
 
 
 @dataclass(slots=True)
@@ -195,7 +186,13 @@ class _Checker:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[Connection]:
+def reading_grants(folder: Path) -> Iterator[Connection]:
+    """A connection that sees the history in a data folder as it is now; the authority may go on writing.
+
+    Raises:
+        StorageFault: the databases are missing or of another version, or cannot be read.
+    """
+    check_migrated(folder)
     engine = create_engine("sqlite://", creator=lambda: connect_reader(GRANTS.within(folder)), poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     try:

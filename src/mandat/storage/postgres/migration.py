@@ -3,6 +3,10 @@
 One chain of migrations, `migrations/postgres`, for all tables: they are in one database, and change together. It is
 separate from SQLite's, because PostgreSQL numbers rows and guards the history in its own way; a test holds both to
 `engine.tables`. All of a migration is one transaction.
+
+Rolling upgrades (threats.md R16): the first node of the new version migrates while older ones serve. So a migration
+only adds (columns with defaults, tables), and lists in the row `serves_revisions` of `installation` the older layouts
+whose programs may go on working on the new one; an older node that finds its own there starts, and changes nothing.
 """
 
 from pathlib import Path
@@ -26,7 +30,13 @@ OLDEST_SERVER = 140_000
 """PostgreSQL 14, as the server numbers it."""
 
 _FOLDER = MIGRATIONS / "postgres"
-_MIGRATION_SETTINGS = {"lock_timeout": "10000", "statement_timeout": "0"}
+SERVES = "serves_revisions"
+"""The row of `installation` with the older revisions whose programs this layout still serves, parted by blanks."""
+
+TRIES = 40
+_MIGRATION_SETTINGS = {"lock_timeout": "800", "statement_timeout": "0"}
+"""Whoever waits for a table makes all who come later wait behind him: so not for long (a gateway gives up after a
+second), and again, TRIES times, until a `pg_dump` or a long report is done."""
 
 
 def migrate_postgres(place: PostgresPlace) -> None:
@@ -37,33 +47,39 @@ def migrate_postgres(place: PostgresPlace) -> None:
         NewerDatabase: written by a newer version; nothing was changed.
         MigrationFailed: the change was not accepted; the database is as it was.
     """
-    try:
-        with psycopg.connect(place.conninfo(role="migration", settings=_MIGRATION_SETTINGS)) as connection:
-            _check_server(place, connection)
-            revision = _revision(connection)
-        if revision != HEAD:
-            _refuse_newer(place, revision)
-            _upgrade(place)
-    except (errors.OperationalError, errors.InsufficientPrivilege) as fault:
-        raise refusal(place, fault) from fault
-    except (psycopg.Error, SQLAlchemyError) as fault:
-        if isinstance(fault, DBAPIError) and isinstance(fault.orig, errors.InsufficientPrivilege):
-            raise refusal(place, fault.orig) from fault
-        words = fault.orig if isinstance(fault, DBAPIError) else fault
-        raise MigrationFailed(str(place), " ".join(str(words).split())) from fault
+    for tries_left in reversed(range(TRIES)):
+        try:
+            _migrate(place)
+            return
+        except (errors.OperationalError, errors.InsufficientPrivilege) as fault:
+            raise refusal(place, fault) from fault
+        except (psycopg.Error, SQLAlchemyError) as fault:
+            cause = fault.orig if isinstance(fault, DBAPIError) else fault
+            if isinstance(cause, errors.LockNotAvailable) and tries_left:
+                continue
+            if isinstance(cause, errors.InsufficientPrivilege):
+                raise refusal(place, cause) from fault
+            raise MigrationFailed(str(place), " ".join(str(cause).split())) from fault
+
+
+def _migrate(place: PostgresPlace) -> None:
+    with psycopg.connect(place.conninfo(role="migration", settings=_MIGRATION_SETTINGS)) as connection:
+        _check_server(place, connection)
+        revision = _revision(connection)
+        served = _is_served(place, connection, revision)
+    if not served:
+        _upgrade(place)
 
 
 def check_postgres(place: PostgresPlace, connection: Connection) -> None:
-    """Does nothing when the database has exactly the layout of this version and lets us work with it.
+    """Does nothing when the database has the layout of this version, or one that serves it, and lets us work with it.
 
     Raises:
         OlderDatabase: tables are missing or lack migrations.
         NewerDatabase: it was written by a newer version.
         DatabaseRefused: rights are missing.
     """
-    revision = _revision(connection)
-    if revision != HEAD:
-        _refuse_newer(place, revision)
+    if not _is_served(place, connection, _revision(connection)):
         raise OlderDatabase(str(place))
     for metadata in (tables.grants, tables.requests, tables.usage):
         for name in metadata.tables:
@@ -97,9 +113,16 @@ def _revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _refuse_newer(place: PostgresPlace, revision: str | None) -> None:
-    if revision is not None and not Path(_FOLDER / f"{revision}.py").exists():
+def _is_served(place: PostgresPlace, connection: Connection, revision: str | None) -> bool:
+    """Whether programs of this version can work on that layout as it is. False: it lacks migrations."""
+    if revision == HEAD:
+        return True
+    if revision is None or Path(_FOLDER / f"{revision}.py").exists():
+        return False
+    row = connection.execute("SELECT value FROM installation WHERE name = %s", (SERVES,)).fetchone()
+    if row is None or HEAD not in bytes(row[0]).decode().split():
         raise NewerDatabase(str(place), revision)
+    return True
 
 
 def _upgrade(place: PostgresPlace) -> None:
