@@ -12,7 +12,7 @@ COMMANDS = [
     "serve", "demo", "sandbox", "marketplace", "init", "deploy",
     "app create", "app list", "app suspend", "app resume", "app delete",
     "audit export", "audit heads", "audit check", "audit erase",
-    "backup", "restore", "verify", "migrate", "keys rotate", "app rotate", "app secrets", "app end-secret",
+    "backup", "restore", "explain", "verify", "migrate", "keys rotate", "app rotate", "app secrets", "app end-secret",
     "account create", "account list", "account close",
     "sandbox fault set", "sandbox fault list", "sandbox fault clear", "sandbox ledger",
     "request", "approve", "call", "sign", "rules check",

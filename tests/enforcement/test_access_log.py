@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from doubles.grants import APPLICATION_KEY, APPLICATION_SECRET, CONSUMER_KEY
-from doubles.upstream import RecordingUpstream
+from doubles.grants import APPLICATION_KEY, APPLICATION_SECRET, CONSUMER_KEY, MemoryGrants
+from doubles.upstream import Recorded, RecordingUpstream
 from doubles.upstream_gateway import running_gateway
 from mandat.enforcement.access_log import FLUSH_LINES, MAX_BUFFERED_LINES, AccessLog, LogLine
 
@@ -52,6 +52,30 @@ async def test_a_refusal_is_logged_with_its_reason() -> None:
         (400, "malformed_request", ""),
         (200, None, "/1.0/auth/time"),
     ]
+
+
+async def test_a_refusal_is_logged_with_what_it_named_and_what_the_caller_was_told() -> None:
+    grants = MemoryGrants()
+    grants.add_application()
+    grants.add_grant("GET /*")
+    async with RecordingUpstream() as api, running_gateway(api.address, grants=grants) as gateway:
+        answer = await gateway.ask(gateway.signed("DELETE", "/1.0/nowhere"))
+        (line,) = await gateway.log_lines(1)
+    told = json.loads(answer.body)["details"]
+    assert told["missingRule"] == "DELETE /nowhere"
+    assert (line["application"], line["credential"], line["details"]) == (1, 11, told)
+    assert "account" not in line
+
+
+async def test_a_refusal_of_the_authority_is_logged_with_its_reason_which_the_caller_does_not_see() -> None:
+    async def refuse(_: Recorded, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nX-Mandat-Refused-For: unknown_object\r\n\r\n{}")
+
+    async with RecordingUpstream(refuse) as authority, running_gateway(authority.address) as gateway:
+        answer = await gateway.ask(gateway.request("GET", "/login"))
+        (line,) = await gateway.log_lines(1)
+    assert (line["status"], line["reason"], line["upstream"]) == (404, "unknown_object", "authority")
+    assert "x-mandat-refused-for" not in answer.headers
 
 
 async def test_no_secret_of_any_exchange_is_in_the_log() -> None:

@@ -36,6 +36,14 @@ async def test_the_target_is_forwarded_byte_for_byte(target: str) -> None:
     assert [request.target for request in api.requests] == [target]
 
 
+async def test_the_trace_that_a_caller_is_in_goes_on_behind_the_gateway() -> None:
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "tracestate": "a=1"}
+    extra = "".join(f"{name}: {value}\r\n" for name, value in trace.items())
+    async with RecordingUpstream() as api, running_gateway(api.address) as gateway:
+        await gateway.ask(gateway.signed("GET", "/1.0/me", extra=extra))
+    assert {name: api.requests[0].get(name) for name in trace} == trace
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET"])
 async def test_the_body_is_forwarded_byte_for_byte_with_its_length(method: str) -> None:
     body = b'{ "a" : "\\u00e9 \xc3\xa9", "b":[1, 2.50, null]}'

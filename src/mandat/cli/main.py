@@ -18,6 +18,7 @@ from mandat.cli import (
     backup,
     calling,
     deploying,
+    explaining,
     faults,
     keys,
     migrating,
@@ -45,7 +46,7 @@ for _group, _commands in _COMMANDS.items():
         app.command(_command, group=_group)
 for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
-for _command in (verification.verify, backup.backup, backup.restore, migrating.migrate):
+for _command in (explaining.explain, verification.verify, backup.backup, backup.restore, migrating.migrate):
     app.command(_command, group="Administer")
 for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app, stacks.app):
     app.command(_topic)

@@ -103,17 +103,31 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     quota: QuotaNotice | None = None
 
 
+class About(msgspec.Struct, frozen=True, gc=False):
+    """Which application and credential a refused call named, by their numbers; 0 when it named none that exists.
+
+    Named, not proved: before the signature is checked anybody may name them.
+    """
+
+    application: int = 0
+    credential: int = 0
+
+
+NOBODY: Final = About()
+
+
 @dataclass(frozen=True, slots=True)
 class Deny:
     """The call is refused. `details` is flat text to text for the caller; `message` replaces the reason's own.
 
-    `quota` is set when a quota is the reason.
+    `quota` is set when a quota is the reason. `about` is for the operator's log and never told to the caller.
     """
 
     reason: Reason
     details: dict[str, str] = field(default_factory=dict)
     message: str | None = None
     quota: QuotaNotice | None = None
+    about: About = field(default=NOBODY, compare=False)
 
 
 Decision = Permit | Deny

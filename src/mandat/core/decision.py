@@ -21,6 +21,7 @@ from hashlib import sha256
 from mandat.core.call import (
     MISSING,
     NOTHING_AT_HAND,
+    About,
     AtHand,
     CallHead,
     Decision,
@@ -122,14 +123,18 @@ def decide(  # noqa: C901, PLR0912 one check after the other; in pieces their or
     application: Supply | Missing = at_hand.peek_application(key)
     if application is MISSING:
         application = yield NeedApplication(key)
-    if not isinstance(application, KnownApplication) or not application.active:
+    if not isinstance(application, KnownApplication):
         return Deny(Reason.INVALID_KEY)
+    if not application.active:
+        return Deny(Reason.INVALID_KEY, about=About(application.id))
     key_hash = sha256(call.consumer_key).digest()
     grant: Supply | Missing = at_hand.peek_grant(key_hash)
     if grant is MISSING:
         grant = yield NeedGrant(key_hash)
-    if not isinstance(grant, Grant) or grant.application_id != application.id:
-        return Deny(Reason.NOT_CREDENTIAL)
+    if not isinstance(grant, Grant):
+        return Deny(Reason.NOT_CREDENTIAL, about=About(application.id))
+    if grant.application_id != application.id:
+        return Deny(Reason.NOT_CREDENTIAL, about=About(application.id, grant.credential_id))
     if body is None:
         supplied = yield NeedBody(policy.max_body_bytes)
         if not isinstance(supplied, bytes):
@@ -139,7 +144,7 @@ def decide(  # noqa: C901, PLR0912 one check after the other; in pieces their or
         return Deny(Reason.BODY_TOO_LARGE)
     secret_id = _signing_secret(head, call, application, body, now)
     if secret_id is None:
-        return Deny(Reason.INVALID_SIGNATURE)
+        return Deny(Reason.INVALID_SIGNATURE, about=_about(grant))
     if body:
         fault = yield from _check_body(body, encoded)
         if fault is not None:
@@ -283,12 +288,17 @@ def _judge_right(
     """
     if grant.state is not _VALIDATED or grant.suspended or (grant.expires is not None and now >= grant.expires):
         state = "suspended" if grant.suspended else wire_state(grant.state, expires=grant.expires, now=now)
-        return Deny(Reason.INVALID_CREDENTIAL, {"state": state})
+        return Deny(Reason.INVALID_CREDENTIAL, {"state": state}, about=_about(grant))
     if grant.allowed_networks is not None and not is_address_allowed(address, grant.allowed_networks):
-        return Deny(Reason.ADDRESS_NOT_ALLOWED)
+        return Deny(Reason.ADDRESS_NOT_ALLOWED, about=_about(grant))
     rule = grant.rules.match(method, target)
     if rule is None:
         missing = tightest_rule(method, target)
         if (missing.method, missing.path) not in policy.rule_free:
-            return Deny(Reason.NOT_GRANTED_CALL, {"missingRule": str(missing), "refusedBy": "credential"})
+            details = {"missingRule": str(missing), "refusedBy": "credential"}
+            return Deny(Reason.NOT_GRANTED_CALL, details, about=_about(grant))
     return rule
+
+
+def _about(grant: Grant) -> About:
+    return About(grant.application_id, grant.credential_id)

@@ -7,10 +7,11 @@ Source: design.md 3 and 4.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
+from mandat.core.call import About
 from mandat.core.decision import (
     AtHand,
     CallHead,
@@ -127,7 +128,7 @@ class EnforcementPoint:
                 counted = self._quotas.spend(decision)
                 if counted is None:
                     return Suspended(head, steps, decision)
-                decision = counted
+                decision = counted if isinstance(counted, Permit) else _about(decision, counted)
         return self._settle(head, decision)
 
     async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
@@ -140,7 +141,8 @@ class EnforcementPoint:
             if isinstance(decision, Permit) and decision.method not in _READS:
                 decision = await self._admit(suspended.head, decision)
             if isinstance(decision, Permit) and self._quotas is not None:
-                decision = await self._quotas.ask(decision)
+                counted = await self._quotas.ask(decision)
+                decision = counted if isinstance(counted, Permit) else _about(decision, counted)
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
         return self._settle(suspended.head, decision)
@@ -170,7 +172,7 @@ class EnforcementPoint:
         """Replay admission. Quotas come after it: a repeated call takes nothing."""
         if await self._replay.admit(write_seen(permit, head.address)):
             return permit
-        return Deny(Reason.REPLAYED, {"reason": "a call with this signature was already made"})
+        return _about(permit, Deny(Reason.REPLAYED, {"reason": "a call with this signature was already made"}))
 
     def _settle(self, head: CallHead, decision: Decision) -> Decision:
         if isinstance(decision, Permit):
@@ -180,6 +182,11 @@ class EnforcementPoint:
         elif decision.reason in _AUTHENTICATION_FAILURES:
             self._failures.note(head.address)
         return decision
+
+
+def _about(permit: Permit, refused: Deny) -> Deny:
+    """The refusal of a call that would have passed, for the log: who made it."""
+    return replace(refused, about=About(permit.application.id, permit.grant.credential_id))
 
 
 def write_seen(permit: Permit, address: str) -> WriteSeen:

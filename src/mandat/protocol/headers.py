@@ -14,4 +14,7 @@ APPLICATION_ID = "X-Mandat-Application"
 CREDENTIAL_ID = "X-Mandat-Credential"
 CALLER_ADDRESS = "X-Mandat-Caller-Address"
 PUBLIC_ORIGIN = "X-Mandat-Public-Origin"
+
+# The authority's word to the gateway, for its log: the value of the reason it refused for. Never passed on.
+REFUSED_FOR = "X-Mandat-Refused-For"
 IDEMPOTENCY_KEY = "Idempotency-Key"

@@ -8,6 +8,7 @@ the proxy then sends that call, byte for byte, to the upstream that the assertio
 from dataclasses import dataclass
 from typing import Final
 
+from mandat.core.call import NOBODY, About
 from mandat.core.decision import Decision, Deny, Permit
 from mandat.enforcement.access_log import AccessLog, LogLine
 from mandat.enforcement.assertion import AssertionSigner
@@ -232,6 +233,10 @@ class ForwardAuthDoor:
 
     def _log_line(self, question: _Question, decision: Decision) -> LogLine:
         original, permit = question.original, decision if isinstance(decision, Permit) else None
+        denied = decision if isinstance(decision, Deny) else None
+        about = NOBODY if denied is None else denied.about
+        if permit is not None:
+            about = About(permit.application.id, permit.grant.credential_id)
         target = question.target if original is None else original.target
         method = question.method if original is None else original.method
         return LogLine(
@@ -240,14 +245,15 @@ class ForwardAuthDoor:
             address=question.caller.address if question.caller is not None else "",
             method=method[:32].decode("latin-1"),
             path=target.partition(b"?")[0][:2048].decode("latin-1"),
-            status=WORDINGS[decision.reason].status if isinstance(decision, Deny) else 200,
+            status=200 if denied is None else WORDINGS[denied.reason].status,
             seconds=max(0.0, self._guard.clock() - question.asked_at),
             received_bytes=len(permit.body) if permit is not None else 0,
             upstream=question.upstream.name if question.upstream is not None else "",
-            reason=decision.reason.value if isinstance(decision, Deny) else "",
+            reason="" if denied is None else denied.reason.value,
             account=permit.grant.account if permit is not None else "",
-            application=permit.application.id if permit is not None else 0,
-            credential=permit.grant.credential_id if permit is not None else 0,
+            application=about.application,
+            credential=about.credential,
+            details=None if denied is None else denied.details or None,
         )
 
 

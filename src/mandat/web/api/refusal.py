@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response
 
 from mandat.authority.fault import Fault
-from mandat.protocol.headers import QUERY_ID
+from mandat.protocol.headers import QUERY_ID, REFUSED_FOR
 from mandat.protocol.refusals import WORDINGS, Reason, refusal_fields
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -49,7 +49,9 @@ def refused(refusal: ApiRefusal, headers: Mapping[str, str]) -> Response[bytes]:
     """The error body that old and new clients understand, with the id of this exchange from the request's `headers`."""
     details = {"field": refusal.field} if refusal.field is not None else None
     fields = refusal_fields(refusal.reason, query_id=headers.get(QUERY_ID), message=refusal.message, details=details)
-    extra = {} if refusal.retry_after_seconds is None else {"Retry-After": str(refusal.retry_after_seconds)}
+    extra = {REFUSED_FOR: refusal.reason.value}
+    if refusal.retry_after_seconds is not None:
+        extra["Retry-After"] = str(refusal.retry_after_seconds)
     return Response(
         msgspec.json.encode(fields),
         media_type=JSON_TYPE,
