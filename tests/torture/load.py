@@ -77,6 +77,17 @@ class Installation:
             "X-Ovh-Signature": signature,
         }
 
+    def request(self, consumer_key: str, path: str, *, body: bytes = b"", at: int = 0) -> bytes:
+        """The bytes of a signed GET, or of a POST when there is a body; `at` as in `signature`."""
+        method = "POST" if body else "GET"
+        fields = {
+            "Host": f"127.0.0.1:{self.port}",
+            **self.signature(consumer_key, method, f"{self.origin}/1.0{path}", body=body, at=at),
+            **({"Content-Length": str(len(body)), "Content-Type": "application/json"} if body else {}),
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        return f"{method} /1.0{path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
     def mandat(self, *words: str) -> dict[str, object]:
         """A command on it, running or not."""
         return mandat(self.config, *words)
@@ -96,7 +107,13 @@ class Customer:
         fields = {**form.values, "login": self._login, "password": PASSWORD}
         self._post("/login", fields).raise_for_status()
 
-    def confirm(self, rules: Sequence[Mapping[str, str]] = RULES) -> str | None:
+    def is_logged_in(self) -> bool:
+        """Whether the account's page is shown instead of the form for logging in."""
+        page = self._http.get("/account")
+        page.raise_for_status()
+        return page.url.path == "/account"
+
+    def confirm(self, rules: Sequence[Mapping[str, str]] = RULES, *, validity_seconds: int | None = None) -> str | None:
         """Asks for rights and confirms. The consumer key if that was acknowledged."""
         start = time.monotonic()
         asked = self._http.post(
@@ -108,7 +125,8 @@ class Customer:
         form = _form(self._http.get(address), "rules_hash")
         start, status = time.monotonic(), None
         with suppress(httpx2.HTTPError):
-            status = self._post("/auth/", {**form.values, "answer": "confirm"}).status_code
+            chosen = {} if validity_seconds is None else {"validity": str(validity_seconds)}
+            status = self._post("/auth/", {**form.values, **chosen, "answer": "confirm"}).status_code
         return key if self.installation.journal.note("confirm", key, start, status) == "ok" else None
 
     def call(self, consumer_key: str, method: str = "GET", path: str = "/auth/currentCredential") -> int | None:

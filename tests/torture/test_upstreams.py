@@ -13,7 +13,7 @@ import pytest
 from support.ports import free_ports
 from support.waiting import wait_for
 from torture.load import Customer, Installation
-from torture.traffic import Traffic, signed_request
+from torture.traffic import Traffic
 from torture.upstreams import BREAKS, RULES, BadUpstream, section
 
 FULL = os.environ.get("MANDAT_TORTURE") == "full"
@@ -52,7 +52,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def test_r8_a_hanging_upstream_ends_in_time_and_the_others_go_on(scene: Scene, path: str) -> None:
     with Traffic(scene.installation, [scene.key], "/good/one", per_second=100) as before:
         wait_for(lambda: len(before.seconds) >= STEADY_CALLS, what="calls")
-    request = signed_request(scene.installation, scene.key, path)
+    request = scene.installation.request(scene.key, path)
     began = time.monotonic()
     hung = [socket.create_connection(("127.0.0.1", scene.installation.port)) for _ in range(HUNG_CALLS)]
     for one in hung:
@@ -78,7 +78,7 @@ def test_r8_a_hanging_upstream_ends_in_time_and_the_others_go_on(scene: Scene, p
 
 @pytest.mark.parametrize(("path", "version"), CASES)
 def test_r9_an_answer_that_breaks_off_is_never_a_whole_one(scene: Scene, path: str, version: str) -> None:
-    request = signed_request(scene.installation, scene.key, f"/bad/{path}").replace(b"HTTP/1.1", version.encode(), 1)
+    request = scene.installation.request(scene.key, f"/bad/{path}").replace(b"HTTP/1.1", version.encode(), 1)
     with socket.create_connection(("127.0.0.1", scene.installation.port), timeout=20) as client:
         client.sendall(request)
         assert _outcome(client) in {"reset", "incomplete", "502"}
@@ -107,5 +107,5 @@ def _outcome(client: socket.socket) -> str:
 
 def test_an_answer_that_is_whole_counts_as_whole(scene: Scene) -> None:
     with socket.create_connection(("127.0.0.1", scene.installation.port), timeout=20) as client:
-        client.sendall(signed_request(scene.installation, scene.key, "/good/three"))
+        client.sendall(scene.installation.request(scene.key, "/good/three"))
         assert _outcome(client) == "200"

@@ -1,7 +1,9 @@
 """A steady stream of signed calls on kept connections, and what becomes of each."""
 
 import asyncio
+import http.client
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -12,18 +14,13 @@ from pathlib import Path
 from torture.load import Installation
 
 
-def signed_request(
-    installation: Installation, consumer_key: str, path: str, *, body: bytes = b"", at: int = 0
-) -> bytes:
-    """The bytes of a GET, or of a POST when there is a body."""
-    method, url = "POST" if body else "GET", f"{installation.origin}/1.0{path}"
-    fields = {
-        "Host": f"127.0.0.1:{installation.port}",
-        **installation.signature(consumer_key, method, url, body=body, at=at),
-        **({"Content-Length": str(len(body)), "Content-Type": "application/json"} if body else {}),
-    }
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"{method} /1.0{path} HTTP/1.1\r\n{lines}\r\n".encode() + body
+def call_once(installation: Installation, request: bytes) -> tuple[int, str]:
+    """Status and body of the answer, on a connection of its own."""
+    with socket.create_connection(("127.0.0.1", installation.port), timeout=20) as client:
+        client.sendall(request)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        return answer.status, answer.read().decode()
 
 
 @dataclass
@@ -80,7 +77,7 @@ class Traffic:
                     continue
             began = time.monotonic()
             try:
-                status, is_last = await _call(*connection, signed_request(self.installation, key, self.path))
+                status, is_last = await _call(*connection, self.installation.request(key, self.path))
             except (OSError, EOFError, asyncio.LimitOverrunError) as fault:
                 self.lost.append(f"{fault!r}")
                 connection = None
