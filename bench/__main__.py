@@ -28,11 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
     size = QUICK if options.quick else TINY if options.tiny else FULL
     parts = tuple(options.part or PARTS)
 
-    began, busy_before = time.monotonic(), others_share()
-    if busy_before > BUSY_SHARE:
-        say(f"!!! other programs use {busy_before:.0%} of this machine's cores: the figures will say so")
-    results = {name: measured(name, size) for name in parts}
-    machine = describe(busy_before=busy_before, busy_after=others_share())
+    began = time.monotonic()
+    results, shares = {}, []
+    for name in parts:
+        shares.append(others_share())
+        if shares[-1] > BUSY_SHARE:
+            say(f"!!! other programs use {shares[-1]:.0%} of this machine's cores: the report will say so")
+        results[name] = measured(name, size)
+    machine = describe([*shares, others_share()])
     machine += ["", f"Took {time.monotonic() - began:.0f} s."]
     text = markdown(results, size, command=_command(size, parts), machine=machine)
     sys.stdout.write(text)

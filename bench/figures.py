@@ -18,8 +18,8 @@ class Size:
     cached: int
 
 
-FULL = Size("full", rounds=5, seconds=5, credentials=10_000, repeats=400, stored=1_000_000, cached=100_000)
-QUICK = Size("quick", rounds=3, seconds=1.5, credentials=10_000, repeats=120, stored=20_000, cached=20_000)
+FULL = Size("full", rounds=5, seconds=4, credentials=10_000, repeats=400, stored=1_000_000, cached=100_000)
+QUICK = Size("quick", rounds=3, seconds=1, credentials=10_000, repeats=120, stored=10_000, cached=20_000)
 TINY = Size("tiny", rounds=1, seconds=0.3, credentials=20, repeats=5, stored=500, cached=500)
 
 
@@ -77,13 +77,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Curves over a logarithmic x axis: name -> (x, y) pairs. Kept as `results/SIZE-NAME.svg`."""
+    """Curves, name -> (x, y) pairs, over a logarithmic x axis or a linear one. Kept as `results/SIZE-NAME.svg`."""
 
     name: str
     title: str
     x_title: str
     y_title: str
     curves: Mapping[str, Sequence[tuple[float, float]]]
+    is_linear: bool = False
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 BUSY_SHARE = 0.10
@@ -38,18 +39,17 @@ def others_share(seconds: float = _PROBE_SECONDS) -> float:
     return (later_busy - busy) / max(1, later_everything - everything)
 
 
-def describe(*, busy_before: float, busy_after: float) -> list[str]:
-    """The machine line, and a warning when others were at work."""
+def describe(shares: Sequence[float]) -> list[str]:
+    """The machine line, and a warning when others were at work. `shares`: theirs, before, between and after the parts."""
     lines = [
         f"Machine: {os.cpu_count()} cores, {_processor()}, {_memory_gb():.0f} GB, Linux {platform.release()}, "
         f"Python {platform.python_version()}, {_version('nginx')}, SQLite {_sqlite()}."
     ]
-    share = max(busy_before, busy_after)
-    if share > BUSY_SHARE:
+    if max(shares) > BUSY_SHARE:
         lines += [
             "",
-            f"> **The machine was busy with other things** ({busy_before:.0%} of its cores before the run, "
-            f"{busy_after:.0%} after it). Do not trust its absolute figures, and ratios only with their spread.",
+            f"> **The machine was busy with other things**: {', '.join(f'{share:.0%}' for share in shares)} of its cores "
+            "before, between and after the parts. Do not trust its absolute figures, and ratios only with their spread.",
         ]
     return lines
 

@@ -1,6 +1,7 @@
 """Requests per second, latency and processor time of Mandat's gateway and of its peers, round by round in turn."""
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _GOALS: dict[str, Goal] = {
     ENVOY: at_least(1.3),
     CADDY: at_least(3.0),
 }
+_STALE_SECONDS = 20.0
 _NOTES = [
     "Each program has one worker on a core of its own with its access log on; load generator and API share the other.",
     "Mandat does for each call: canonical target, signature, clock, application and credential, ten rules, query id, "
@@ -45,6 +47,12 @@ class Contender:
     outcomes: list[Outcome] = field(default_factory=list)
     alone: list[Outcome] = field(default_factory=list)
     missing: str = ""
+    loaded_at: float = 0.0
+
+    @property
+    def is_stale(self) -> bool:
+        """Its turn was long ago: assertions and connections must be renewed before we count."""
+        return time.monotonic() - self.loaded_at > _STALE_SECONDS
 
 
 def run(folder: Path, size: Size, *, wanted: Sequence[str] = PEERS) -> Result:
@@ -104,8 +112,7 @@ def _measure(contenders: list[Contender], keys: Keys, folder: Path, size: Size) 
             say(f"round {number + 1} of {size.rounds}: {contender.name}")
             calls = signed_calls(contender.port, keys)
             try:
-                # What grew stale while others had their turn (assertions, connections) is renewed before we count.
-                if size.name != "tiny":
+                if contender.is_stale and size.name != "tiny":
                     run_wrk(contender.port, calls, seconds=1, folder=folder)
                 outcome = run_wrk(contender.port, calls, seconds=size.seconds, folder=folder, pid=contender.pid)
             except PeerMissing as fault:
@@ -113,6 +120,7 @@ def _measure(contenders: list[Contender], keys: Keys, folder: Path, size: Size) 
                 say(f"!!! {contender.name}: {fault}")
                 continue
             contender.outcomes.append(outcome)
+            contender.loaded_at = time.monotonic()
 
 
 def _measure_alone(contenders: list[Contender], keys: Keys, folder: Path, size: Size) -> None:
@@ -123,7 +131,7 @@ def _measure_alone(contenders: list[Contender], keys: Keys, folder: Path, size: 
             if contender.missing:
                 continue
             calls = signed_calls(contender.port, keys)
-            seconds = min(2.0, size.seconds)
+            seconds = min(1.0, size.seconds)
             try:
                 outcome = run_wrk(contender.port, calls, seconds=seconds, folder=folder, connections=1)
             except PeerMissing as fault:

@@ -131,7 +131,7 @@ def _on_uvicorn(folder: Path, keys: Keys, port: int, size: Size) -> dict[str, li
             log = folder / "uvicorn.log"
             with running(on_core(PROXY_CORE, command), port, log=log, environment=environment) as process:
                 for is_counted in (False, True):
-                    seconds = min(3.0, size.seconds) if is_counted else 1
+                    seconds = min(2.0, size.seconds) if is_counted else 1
                     calls, body = signed_calls(port, keys), ANSWER.decode()
                     outcome = run_wrk(port, calls, seconds=seconds, folder=folder, pid=process.pid, body=body)
                     if is_counted:
