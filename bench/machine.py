@@ -40,7 +40,11 @@ def others_share(seconds: float = _PROBE_SECONDS) -> float:
 
 
 def describe(shares: Sequence[float]) -> list[str]:
-    """The machine line, and a warning when others were at work. `shares`: theirs, before, between and after the parts."""
+    """The machine line, and a warning when others were at work.
+
+    Args:
+        shares: of others, before, between and after the parts.
+    """
     lines = [
         f"Machine: {os.cpu_count()} cores, {_processor()}, {_memory_gb():.0f} GB, Linux {platform.release()}, "
         f"Python {platform.python_version()}, {_version('nginx')}, SQLite {_sqlite()}."
@@ -48,8 +52,9 @@ def describe(shares: Sequence[float]) -> list[str]:
     if max(shares) > BUSY_SHARE:
         lines += [
             "",
-            f"> **The machine was busy with other things**: {', '.join(f'{share:.0%}' for share in shares)} of its cores "
-            "before, between and after the parts. Do not trust its absolute figures, and ratios only with their spread.",
+            "> **The machine was busy with other things**: "
+            f"{', '.join(f'{share:.0%}' for share in shares)} of its cores before, between and after the parts. "
+            "Do not trust absolute figures of this run, and ratios only with their spread.",
         ]
     return lines
 

@@ -36,15 +36,28 @@ _STEPS = 20
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Credentials met so far -> resident bytes of the gateway's process. `seconds` is how long it took."""
+    """Credentials met so far -> resident bytes of the gateway's process, after `seconds` for as many as were wanted."""
 
     points: tuple[tuple[float, float], ...]
     errors: int
     seconds: float
 
+    @property
+    def count(self) -> int:
+        """How many were met: fewer than wanted when time was up."""
+        return int(self.points[-1][0])
 
-def touch(port: int, pid: int, keys: Keys, *, count: int, folder: Path) -> Touched:
-    """One signed call for each of the first `count` credentials."""
+    def bytes_at(self, count: int) -> float:
+        """Resident bytes with so many met; beyond the last, as the second half went on."""
+        for met, size_bytes in self.points:
+            if met >= count:
+                return size_bytes
+        (middle, then), (last, now) = self.points[len(self.points) // 2], self.points[-1]
+        return now + (count - last) * (now - then) / max(1.0, last - middle)
+
+
+def touch(port: int, pid: int, keys: Keys, *, count: int, folder: Path, seconds: float = 30) -> Touched:
+    """One signed call for each of the first `count` credentials, as far as `seconds` allow."""
     pipe, script = folder / f"calls-{port}", folder / f"touch-{port}.lua"
     os.mkfifo(pipe)
     script.write_text(_SCRIPT % pipe)
@@ -59,6 +72,9 @@ def touch(port: int, pid: int, keys: Keys, *, count: int, folder: Path) -> Touch
             for number in range(count):
                 calls.write(_line(port, keys, number))
                 if number and number % max(1, count // _STEPS) == 0:
+                    if time.monotonic() - began > seconds:
+                        count = number
+                        break
                     points.append((float(number), float(resident_bytes(pid))))
                     say(f"{number:,} credentials met, {points[-1][1] / 1e6:,.0f} MB")
         time.sleep(1.0)  # for what is under way

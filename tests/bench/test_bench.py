@@ -153,7 +153,21 @@ def test_touching_sends_a_call_for_each_credential(installed: tuple[Path, Keys],
     with answering(lambda _: (200, BODY)) as port:
         touched = touching.touch(port, 1, keys, count=100, folder=tmp_path)
     assert touched.errors == 0
-    assert touched.points[-1][0] == 100
+    assert touched.count == 100
+
+
+@needs_wrk
+def test_touching_stops_when_time_is_up(installed: tuple[Path, Keys], tmp_path: Path) -> None:
+    _, keys = installed
+    with answering(lambda _: (200, BODY)) as port:
+        touched = touching.touch(port, 1, keys, count=100, folder=tmp_path, seconds=0)
+    assert touched.count < 100
+
+
+def test_memory_is_extrapolated_as_the_second_half_went_on() -> None:
+    touched = touching.Touched(((0.0, 50.0), (10.0, 80.0), (20.0, 100.0)), errors=0, seconds=1)
+    assert touched.bytes_at(10) == 80
+    assert touched.bytes_at(40) == 140
 
 
 @pytest.mark.slow
