@@ -7,36 +7,23 @@ no request needs a timer of its own. Source: design.md 8, RFC 9112.
 
 import asyncio
 import logging
-import socket
-import struct
 from enum import Enum
-from typing import Final, cast
+from typing import Final
 
-from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.gateway import answers
-from mandat.enforcement.gateway.batch import Outlet
 from mandat.enforcement.gateway.body import RequestBody
-from mandat.enforcement.gateway.caller import Caller, plain_address
+from mandat.enforcement.gateway.client_channel import ClientChannel
 from mandat.enforcement.gateway.dispatch import dispatch
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.exchange import Exchange
+from mandat.enforcement.gateway.exchange_record import ExchangeRecord, note_no_request
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault, RequestParser, is_hopeless
-from mandat.protocol.refusals import WORDINGS, Reason
+from mandat.protocol.refusals import Reason
 
 _log = logging.getLogger("mandat.enforcement.gateway")
 
 _NEVER: Final = float("inf")
 _LINGER_SECONDS: Final = 2.0
-_LINGER_BYTES: Final = 4_194_304
-"""What is still read, and thrown away, after a last answer, so that a reset does not take the answer back."""
-
-_MAX_WAITING_BYTES: Final = 65_536
-"""What a client may send ahead while an exchange is under way; then it is not read any more."""
-
-_RESET: Final = struct.pack("ii", 1, 0)
-
-
-_NOBODY: Final = Caller("", (), "")
 
 
 class _State(Enum):
@@ -52,65 +39,36 @@ class _State(Enum):
 _HEAD, _BUSY, _BODY, _SKIP, _LINGER, _CLOSED = _State
 
 
-class ClientConnection(asyncio.Protocol):
-    """See the module. `deadline` is on the loop's clock, `peer` is the text of the other end's address.
-
-    `stranger` is its caller as long as nothing else is known.
-    """
+class ClientConnection(ClientChannel):
+    """See the module."""
 
     __slots__ = (
         "_body",
         "_body_waiter",
-        "_buffer",
-        "_door",
         "_exchange",
         "_is_advancing",
         "_is_listed",
-        "_is_proxy",
-        "_is_reading_paused",
-        "_is_write_paused",
-        "_lingered_bytes",
-        "_outlet",
         "_parser",
         "_state",
-        "_transport",
-        "deadline",
-        "peer",
-        "stranger",
     )
 
     def __init__(self, door: Door) -> None:
-        self._door = door
-        self._transport: asyncio.Transport | None = None
+        super().__init__(door)
         self._parser = RequestParser()
-        self._buffer = b""
         self._state = _HEAD
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
         self._body_waiter: asyncio.Future[bytes | Reason] | None = None
-        self._is_proxy = False
         self._is_advancing = False
         self._is_listed = False
-        self._is_reading_paused = False
-        self._is_write_paused = False
-        self._lingered_bytes = 0
-        self._outlet = Outlet(door.batch)
-        self.peer = ""
-        self.stranger = _NOBODY
-        self.deadline = door.time.now + door.limits.head_seconds
 
     # What the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclasses of asyncio's.
-        self._transport = self._outlet.transport = cast(asyncio.Transport, transport)
-        peername = transport.get_extra_info("peername")
-        self.peer = (plain_address(peername[0]) if peername else None) or ""
-        self.stranger = Caller(self.peer, (), "")
-        self._is_proxy = self._door.desk.is_trusted(self.peer)
+        self._open(transport)
         if len(self._door.connections) >= self._door.limits.max_connections:
             self._state = _CLOSED
-            self._transport.abort()
+            self._finish()
             return
         self._door.connections.add(self)
 
@@ -179,24 +137,13 @@ class ClientConnection(asyncio.Protocol):
         """Close once everything is written."""
         self._abandon()
         self._state = _CLOSED
-        self._outlet.flush()
-        if self._transport is not None:
-            self._transport.close()
+        self._finish()
 
     # What the exchange calls
 
-    def write(self, data: bytes) -> None:
-        """Send bytes to the client, if it is still there."""
-        self._outlet.write(data)
-
     def reset(self) -> None:
         """Break the connection so that the client cannot take what it has for a whole answer."""
-        self._outlet.discard()
-        if self._transport is not None:
-            sock = self._transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._transport.abort()
+        self._break()
         self._abandon()
         self._state = _CLOSED
 
@@ -228,7 +175,7 @@ class ClientConnection(asyncio.Protocol):
         self._advance()
         return waiter
 
-    def settle_input(self, exchange: Exchange) -> None:
+    def settle_input(self, exchange: ExchangeRecord) -> None:
         """Before an answer of the gateway's own: the rest of a small body is skipped; a large one ends it all."""
         body = self._body
         if body is None or body.is_complete:
@@ -238,7 +185,7 @@ class ClientConnection(asyncio.Protocol):
         if not is_small or exchange.head.expects_continue or body.fault is not None:
             exchange.keeps_alive = False
 
-    def exchange_ended(self, exchange: Exchange) -> None:
+    def exchange_ended(self, exchange: ExchangeRecord) -> None:
         """The answer was given: go on with the next request, or close."""
         self._exchange = None
         body = self._body
@@ -270,7 +217,7 @@ class ClientConnection(asyncio.Protocol):
             self.reset()
         finally:
             self._is_advancing = False
-        if self._is_reading_paused or len(self._buffer) > _MAX_WAITING_BYTES:
+        if self._is_reading_paused or self._buffer:
             self._throttle()
 
     def _step(self) -> bool:
@@ -280,24 +227,9 @@ class ClientConnection(asyncio.Protocol):
             return not self._is_write_paused and self._read_head()
         if state is _BODY or state is _SKIP:
             return self._read_body()
-        if state is _LINGER:
-            self._lingered_bytes += len(self._buffer)
-            self._buffer = b""
-            if self._lingered_bytes > _LINGER_BYTES:
-                self.reset()
+        if state is _LINGER and not self._throw_away():
+            self.reset()
         return False
-
-    def _throttle(self) -> None:
-        """Stop reading while more has come than can be used; start again when it is used."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        is_full = len(self._buffer) > _MAX_WAITING_BYTES
-        if is_full and not self._is_reading_paused:
-            self._is_reading_paused = True
-            self._transport.pause_reading()
-        elif self._is_reading_paused and not is_full:
-            self._is_reading_paused = False
-            self._transport.resume_reading()
 
     def _read_head(self) -> bool:
         buffer, door = self._buffer, self._door
@@ -372,36 +304,19 @@ class ClientConnection(asyncio.Protocol):
         query_id = door.new_query_id(now)
         whole = answers.refusal(reason, query_id=query_id, is_api=False, keeps_alive=False, details=details)
         self.write(whole)
-        door.counters.ended(reason.value, 0.0)
-        door.access_log.note(
-            LogLine(
-                time=now,
-                query_id=query_id,
-                address=self.peer,
-                method="",
-                path="",
-                status=WORDINGS[reason].status,
-                seconds=0.0,
-                sent_bytes=len(whole),
-                reason=reason.value,
-                details=details,
-            )
-        )
+        note_no_request(door, now=now, query_id=query_id, address=self.peer, sent_bytes=len(whole), details=details)
         self._linger(is_input_left=True)
 
     def _linger(self, *, is_input_left: bool) -> None:
         """Close after the last answer. With input left, the client first gets time to read the answer."""
         self._body = None
-        transport = self._transport
-        if transport is None or not is_input_left:
+        if self._transport is None or not is_input_left:
             self.close()
             return
         self._state = _LINGER
         self._buffer = b""
         self.deadline = self._door.time.now + _LINGER_SECONDS
-        if transport.can_write_eof():
-            self._outlet.flush()
-            transport.write_eof()
+        self._finish_writing()
 
     def _abandon(self) -> None:
         """Whoever waited for an answer is gone."""

@@ -4,7 +4,7 @@ It decides nothing by itself; `client_connection` and `dispatch` use it for each
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
@@ -20,8 +20,24 @@ from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.query_ids import QueryIds
 from mandat.enforcement.settings import GatewaySettings
 
-if TYPE_CHECKING:
-    from mandat.enforcement.gateway.client_connection import ClientConnection
+
+class OpenConnection(Protocol):
+    """A client's connection. `deadline` is on the loop's clock."""
+
+    deadline: float
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way that a stop should wait for."""
+
+    def on_deadline(self) -> None:
+        """The deadline has passed."""
+
+    def close(self) -> None:
+        """Close once everything is written."""
+
+    def reset(self) -> None:
+        """Break it at once."""
 
 
 class Door:
@@ -60,7 +76,7 @@ class Door:
         self.time = CoarseTime(0.0)
         self.is_stopping = False
         self.batch = Batch(point.hold_freshness, point.release_freshness)
-        self.connections: set[ClientConnection] = set()
+        self.connections: set[OpenConnection] = set()
         addresses = {upstream.address for upstream in (settings.authority, *settings.upstreams)}
         self.pools = {address: UpstreamPool(address, self.limits, self.time, self.batch) for address in addresses}
         self.new_query_id = QueryIds(settings.zone, settings.host_name, entropy).make

@@ -7,108 +7,70 @@ An answer that breaks off makes the client see a reset, never a short 200 (R9 of
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from mandat.core.call import NOBODY, About, QuotaNotice
 from mandat.core.decision import Permit
-from mandat.enforcement.access_log import LogLine
-from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
 from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
-from mandat.enforcement.gateway.caller import Caller
+from mandat.enforcement.gateway.door import Door
+from mandat.enforcement.gateway.exchange_record import Client, ExchangeRecord
 from mandat.enforcement.gateway.framing import RequestHead
 from mandat.enforcement.gateway.headers import answer_fields, request_fields
 from mandat.enforcement.gateway.identity import exchange_fields
-from mandat.enforcement.gateway.routes import is_api_path
 from mandat.enforcement.gateway.upstream_call import UpstreamCall
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.headers import REFUSED_FOR
 from mandat.protocol.refusals import WORDINGS, Reason
-
-if TYPE_CHECKING:
-    from mandat.enforcement.gateway.client_connection import ClientConnection
-    from mandat.enforcement.gateway.door import Door
 
 _REPEATABLE: Final = (b"GET", b"HEAD")
 _BODY_METHODS: Final = (b"POST", b"PUT", b"PATCH")
 _EVENT_STREAM: Final = b"text/event-stream"
 
 _REFUSED_FOR_NAME: Final = REFUSED_FOR.lower().encode()
-UNKNOWN_HOST: Final = "unknownHost"
-"""In the log's details of a wrong signature: the Host of a call that came for none of the public addresses."""
 _REASONS: Final = {reason.value.encode(): reason for reason in Reason}
 
 _log = logging.getLogger("mandat.enforcement.gateway")
 
 
-class Exchange:
+class Exchange(ExchangeRecord):
     """See the module. Implements `AnswerReceiver`.
 
-    `started` is Unix seconds; `caller` is set once it is known; `keeps_alive` says whether another request may follow
-    on the connection; `is_stream` that the answer is an event stream, which a stop does not wait for.
+    `is_stream` says that the answer is an event stream, which a stop does not wait for.
     """
 
     __slots__ = (
         "_call",
-        "_connection",
-        "_door",
+        "_client",
         "_is_chunked",
-        "_permit",
-        "_reason",
-        "_received_bytes",
-        "_refused",
         "_sent_at",
-        "_sent_bytes",
-        "_status",
         "_task",
-        "_upstream",
-        "caller",
-        "head",
-        "is_api",
         "is_stream",
-        "keeps_alive",
-        "path",
-        "query_id",
-        "started",
     )
 
-    def __init__(self, connection: "ClientConnection", door: "Door", head: RequestHead, started: float) -> None:
-        self._connection = connection
-        self._door = door
+    def __init__(self, client: Client, door: Door, head: RequestHead, started: float) -> None:
+        super().__init__(door, head, started, client.stranger)
         self._call: UpstreamCall | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._upstream: Upstream | None = None
-        self._permit: Permit | None = None
-        self._reason: Reason | None = None
-        self._refused: tuple[dict[str, str] | None, About] | None = None
-        self._status = 0
+        self._client = client
         self._is_chunked = False
-        self._received_bytes = 0
         self._sent_at = 0.0
-        self._sent_bytes = 0
-        self.head = head
-        self.caller: Caller = connection.stranger
-        self.started = started
-        self.query_id = door.new_query_id(started)
-        self.path = head.target.partition(b"?")[0]
-        self.is_api = is_api_path(self.path)
+        self._task: asyncio.Task[None] | None = None
         self.is_stream = False
-        self.keeps_alive = head.keeps_alive and not door.is_stopping
 
     # The request
 
     @property
     def peer(self) -> str:
         """The address of the other end of the connection."""
-        return self._connection.peer
+        return self._client.peer
 
     def body_at_hand(self) -> bytes | None:
         """The body when all of it is there already; None when it must be waited for."""
-        return self._connection.body_at_hand()
+        return self._client.body_at_hand()
 
     def read_body(self, max_bytes: int) -> "asyncio.Future[bytes | Reason]":
         """The whole body, or why it cannot be had."""
-        return self._connection.read_body(max_bytes)
+        return self._client.read_body(max_bytes)
 
     def run(self, work: Coroutine[None, None, None]) -> None:
         """Do something that must be waited for; it ends early when the client leaves."""
@@ -119,7 +81,7 @@ class Exchange:
             await work
         except Exception:
             _log.exception("a bug in the gateway; the connection is closed")
-            self._connection.reset()
+            self._client.reset()
 
     def forward(self, upstream: Upstream, target: bytes, body: bytes, permit: Permit | None) -> None:
         """Send the request on. `target` and `body` are the bytes that were judged; `permit` is None on open routes."""
@@ -178,7 +140,7 @@ class Exchange:
         about: About = NOBODY,
     ) -> None:
         """Answer with the error body for `reason`. `about` is only logged."""
-        self._connection.settle_input(self)
+        self._client.settle_input(self)
         self._reason = reason
         self._refused = (details, about)
         whole = answers.refusal(
@@ -202,26 +164,26 @@ class Exchange:
 
     def answer_document(self, body: bytes) -> None:
         """Answer 200 with a JSON body that anybody may see."""
-        self._connection.settle_input(self)
+        self._client.settle_input(self)
         is_head = self.head.method == b"HEAD"
         whole = answers.document(body, query_id=self.query_id, keeps_alive=self.keeps_alive, is_head=is_head)
         self._answer(200, whole)
 
     def answer_preflight(self) -> None:
         """Answer OPTIONS for an API path."""
-        self._connection.settle_input(self)
+        self._client.settle_input(self)
         self._answer(200, answers.preflight(query_id=self.query_id, keeps_alive=self.keeps_alive))
 
     def answer_allowed_methods(self, methods: list[str]) -> None:
         """Answer OPTIONS for a page."""
-        self._connection.settle_input(self)
+        self._client.settle_input(self)
         whole = answers.allowed_methods(methods, query_id=self.query_id, keeps_alive=self.keeps_alive)
         self._answer(200, whole)
 
     def _answer(self, status: int, whole: bytes) -> None:
         self._status = status
         self._sent_bytes = len(whole)
-        self._connection.write(whole)
+        self._client.write(whole)
         self._end()
 
     # Answers of an upstream
@@ -272,7 +234,7 @@ class Exchange:
             self._door.counters.upstreams[self._upstream.name].failed(reason)
         if self._status:
             self._reason = reason
-            self._connection.reset()
+            self._client.reset()
         else:
             self.refuse(reason)
 
@@ -308,52 +270,13 @@ class Exchange:
         self._sent_bytes += len(data)
         if self._is_chunked:
             chunk = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            self._connection.write(b"%b%b%b" % (start, chunk, b"0\r\n\r\n" if is_last else b""))
+            self._client.write(b"%b%b%b" % (start, chunk, b"0\r\n\r\n" if is_last else b""))
         else:
-            self._connection.write(start + data if start else data)
+            self._client.write(start + data if start else data)
         if is_last:
             self._call = None
             self._end()
 
     def _end(self) -> None:
         self._note(is_cut_short=False)
-        self._connection.exchange_ended(self)
-
-    def _note(self, *, is_cut_short: bool) -> None:
-        permit, details, about = self._permit, None, NOBODY
-        if self._refused is not None:
-            details, about = self._refused
-            if self._reason is Reason.INVALID_SIGNATURE and not self.caller.public_origin:
-                details = {**(details or {}), UNKNOWN_HOST: self.head.host[:255].decode("latin-1")}
-        seconds = max(0.0, self._door.clock() - self.started)
-        self._door.counters.ended(self._outcome(), seconds)
-        self._door.access_log.note(
-            LogLine(
-                time=self.started,
-                query_id=self.query_id,
-                address=self.caller.address,
-                method=self.head.method.decode("latin-1"),
-                path=self.path[:2048].decode("latin-1"),
-                status=self._status,
-                seconds=seconds,
-                received_bytes=self._received_bytes,
-                sent_bytes=self._sent_bytes,
-                upstream=self._upstream.name if self._upstream is not None else "",
-                reason=self._reason.value if self._reason is not None else "",
-                account=permit.grant.account if permit is not None else "",
-                application=permit.application.id if permit is not None else about.application,
-                credential=permit.grant.credential_id if permit is not None else about.credential,
-                is_cut_short=is_cut_short,
-                details=details or None,
-            )
-        )
-
-    def _outcome(self) -> str:
-        """One of `counters.OUTCOMES`."""
-        if self._reason is not None:
-            return self._reason.value
-        if self._permit is not None:
-            return PERMITTED
-        if self._upstream is not None:
-            return OPEN
-        return OWN if self._status else ABANDONED
+        self._client.exchange_ended(self)
