@@ -3,6 +3,7 @@
 Two supervisors on loopback, each with its own run folder and port, one database, the same keys. Prints the figures.
 """
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -12,13 +13,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
+from doors.in_memory import Asgi, asgi_call
 from mandat.client import Client
 from mandat.client.approval import approve
 from mandat.protocol.signature import sign
+from mandat.server.middleware import MandatMiddleware
 from support.ports import free_ports
 from support.postgres import PostgresServer
 from support.redis import RedisServer
@@ -208,6 +213,60 @@ def test_a_write_is_admitted_three_times_by_both_nodes_together_and_never_withou
         nodes.redis.start()
     wait_for(lambda: {one.status_code for one in sent_write(nodes, key, both)} == {404}, what="writes", every=1.0)
     wait_for(lambda: logged("redis answers again"), what="the log")
+
+
+class Guarded:
+    """An application behind the middleware, called without a server in between."""
+
+    def __init__(self, nodes: TwoNodes, config: Path, **options: Any) -> None:
+        self._nodes = nodes
+        self._app = MandatMiddleware(self._answer, config=config, **options)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"{}"})
+
+    async def ask(self, consumer_key: str, target: str, *, at: int = 0) -> int:
+        """The status of a DELETE, signed now or `at` a time."""
+        origin = self._nodes.a.origin
+        fields = {"Host": origin.removeprefix("http://")}
+        fields |= self._nodes.a.signature(consumer_key, "DELETE", origin + target, at=at)
+        call = asgi_call("DELETE", target)
+        call.scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        call.scope["client"] = ("127.0.0.1", 1)
+        await self._app(call.scope, call.receive, call.send)
+        return call.status
+
+    async def end(self) -> None:
+        """As a server does when it stops."""
+        await self._app({"type": "lifespan"}, Asgi({}).receive, Asgi({}).send)
+
+
+def test_middleware_beside_a_node_judges_as_the_node_does(nodes: TwoNodes) -> None:
+    """Over the node's configuration: the same database, the same changes at once, the same memory of writes."""
+    key = granted(nodes, "DELETE", "/me/api/application/*")
+    shop_key = granted(nodes, "DELETE", "/shop/*")
+    target = "/1.0/shop/1"
+
+    async def judge() -> None:
+        beside, elsewhere = Guarded(nodes, nodes.a.config), Guarded(nodes, nodes.b.config, run=None)
+        assert await beside.ask(shop_key, target) == 200
+        assert await beside.ask(shop_key, "/1.0/me") == 403
+        # A write that both nodes let through three times is known here as well, through Redis.
+        written = sent_write(nodes, key, [nodes.a.origin, nodes.b.origin, nodes.a.origin])
+        assert [answer.status_code for answer in written] == [404] * 3
+        at, same = int(written[0].request.headers["X-Ovh-Timestamp"]), "/1.0/me/api/application/0"
+        assert [await one.ask(key, same, at=at) for one in (beside, elsewhere)] == [400, 400]
+        assert nodes.customer.revoke(shop_key) == 200
+        assert await beside.ask(shop_key, target) == 403, "accepted beside the node that had answered"
+        revoked = time.monotonic()
+        while await elsewhere.ask(shop_key, target) == 200:
+            assert time.monotonic() - revoked < 5, "accepted elsewhere after the bound"
+        await beside.end()
+        await elsewhere.end()
+
+    asyncio.run(judge())
 
 
 @dataclass

@@ -8,7 +8,7 @@ themselves. Imports no framework. Source: PEP 3333, design.md 2 to 5; docs/guide
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
@@ -62,7 +62,7 @@ _log = logging.getLogger("mandat.enforcement.wsgi")
 class WsgiDoor:
     """WSGI middleware around `app`. Thread-safe; a process that forks after the first call starts anew."""
 
-    def __init__(self, app: Application, make_guard: Callable[[], Guard]) -> None:
+    def __init__(self, app: Application, make_guard: Callable[[], Guard | Awaitable[Guard]]) -> None:
         """
         Args:
             app: what permitted calls and open routes reach.

@@ -1,18 +1,22 @@
 """What the doors of a node stand on: where grants are read, who remembers writes, who counts calls. One place chooses.
 
+A process that is alone has no `mandat serve` beside it: it hears of changes from the database only, and without a Redis
+server it remembers and counts by itself.
+
 Drivers are imported when they are needed: a node on SQLite without Redis loads neither.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from mandat.enforcement.doors.local_replay import LocalReplay
 from mandat.enforcement.interfaces import ReplayMemory
-from mandat.enforcement.quotas.buckets import KINDS, Quota
+from mandat.enforcement.quotas.buckets import KINDS, Buckets, Quota
 from mandat.enforcement.quotas.leases import CallQuotas
-from mandat.enforcement.quotas.node import NodeBuckets
+from mandat.enforcement.quotas.node import NodeBuckets, OwnBuckets
 from mandat.enforcement.replay.client import ReplayClient
 from mandat.enforcement.statistics import ObservedSource
 from mandat.server.configuration.reading import Config
@@ -29,7 +33,9 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncIterator[ObservedSource]:
+async def grant_source(
+    config: Config, layout: Layout, keys: NodeKeys, *, is_alone: bool = False
+) -> AsyncIterator[ObservedSource]:
     """Where this process reads grants, for the length of the block.
 
     Raises:
@@ -45,18 +51,13 @@ async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncI
         return
     from mandat.storage.postgres.freshness import LeaseTerms  # noqa: PLC0415 - see the module's docstring
     from mandat.storage.postgres.grant_source import PostgresGrantSource  # noqa: PLC0415
-    from mandat.storage.postgres.node_epoch import NodeEpoch  # noqa: PLC0415
 
-    try:
-        epoch = NodeEpoch(layout.epoch)
-    except OSError:
-        raise emptied_run_folder(layout) from None
     source = PostgresGrantSource(
         layout.gateway_place,
         keys,
         terms=LeaseTerms(config.freshness.poll_seconds, config.freshness.bound_seconds),
         monotonic=monotonic,
-        epoch=epoch.read,
+        epoch=_never_changing if is_alone else _node_epoch(layout),
         newer_keys=newer_keys,
         most_grants=most_grants,
     )
@@ -69,14 +70,31 @@ async def grant_source(config: Config, layout: Layout, keys: NodeKeys) -> AsyncI
         source.close()
 
 
+def _node_epoch(layout: Layout) -> Callable[[], int]:
+    """The number that the authority of this node changes."""
+    from mandat.storage.postgres.node_epoch import NodeEpoch  # noqa: PLC0415
+
+    try:
+        return NodeEpoch(layout.epoch).read
+    except OSError:
+        raise emptied_run_folder(layout) from None
+
+
+def _never_changing() -> int:
+    """The number of a node without an authority."""
+    return 0
+
+
 @asynccontextmanager
-async def replay_memory(config: Config, layout: Layout) -> AsyncIterator[ReplayMemory]:
+async def replay_memory(config: Config, layout: Layout, *, is_alone: bool = False) -> AsyncIterator[ReplayMemory]:
     """Who tells this process whether a write was made before, for the length of the block.
 
     Raises:
         Problem: the URL of the shared memory cannot be used.
     """
-    node = ReplayClient(str(layout.replay_socket))
+    window_seconds = config.limits.timestamp_window_seconds
+    asked = ReplayClient(str(layout.replay_socket))
+    node = LocalReplay(window_seconds=window_seconds, clock=clock, monotonic=monotonic) if is_alone else asked
     try:
         if not config.redis.url:
             yield node
@@ -85,7 +103,7 @@ async def replay_memory(config: Config, layout: Layout) -> AsyncIterator[ReplayM
 
         shared = SharedReplay(
             redis_client(config),
-            window_seconds=config.limits.timestamp_window_seconds,
+            window_seconds=window_seconds,
             clock=clock,
             monotonic=monotonic,
             node=node if config.redis.when_unreachable == "per-node" else None,
@@ -96,11 +114,11 @@ async def replay_memory(config: Config, layout: Layout) -> AsyncIterator[ReplayM
         finally:
             await shared.close()
     finally:
-        node.close()
+        asked.close()
 
 
 @asynccontextmanager
-async def call_quotas(config: Config, layout: Layout) -> AsyncIterator[CallQuotas | None]:
+async def call_quotas(config: Config, layout: Layout, *, is_alone: bool = False) -> AsyncIterator[CallQuotas | None]:
     """Who tells this process how many calls may be made, for the length of the block; None when none are limited.
 
     Raises:
@@ -110,7 +128,8 @@ async def call_quotas(config: Config, layout: Layout) -> AsyncIterator[CallQuota
     if not quotas:
         yield None
         return
-    node = NodeBuckets(str(layout.quota_socket))
+    asked = NodeBuckets(str(layout.quota_socket))
+    node = OwnBuckets(Buckets(quotas), monotonic=monotonic) if is_alone else asked
     try:
         if not config.redis.url:
             yield CallQuotas(quotas, node, monotonic=monotonic)
@@ -126,7 +145,7 @@ async def call_quotas(config: Config, layout: Layout) -> AsyncIterator[CallQuota
         finally:
             await shared.close()
     finally:
-        node.close()
+        asked.close()
 
 
 def quotas_of(config: Config) -> tuple[Quota, ...]:

@@ -7,7 +7,7 @@ decision. After a fork the child starts a thread of its own. Used by `mandat.enf
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 
@@ -20,7 +20,7 @@ from mandat.protocol.refusals import Reason
 class LoopThread:
     """A guard and the thread it lives on; both are made when first needed."""
 
-    def __init__(self, make_guard: Callable[[], Guard]) -> None:
+    def __init__(self, make_guard: Callable[[], Guard | Awaitable[Guard]]) -> None:
         self._make_guard = make_guard
         self._lock = threading.Lock()
         self._pid = 0
@@ -54,7 +54,8 @@ class LoopThread:
 
         async def make() -> None:
             try:
-                made.set_result(self._make_guard())
+                guard = self._make_guard()
+                made.set_result(guard if isinstance(guard, Guard) else await guard)
             except BaseException as error:
                 made.set_exception(error)
 
