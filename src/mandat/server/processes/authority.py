@@ -31,6 +31,7 @@ from mandat.server.processes.forgetting import forget_old
 from mandat.server.processes.gateway import reports_path
 from mandat.server.processes.sockets import listen_privately
 from mandat.server.processes.usage_intake import serve_usage
+from mandat.server.request_log import log_with_query_id
 from mandat.server.wiring import Wired, wire_authority
 from mandat.web.application import make_web_app
 from mandat.web.settings import PageSettings
@@ -60,7 +61,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
         )
         server = _AnnouncingServer(
             uvicorn.Config(
-                make_web_app(wired.authority, settings),
+                log_with_query_id(make_web_app(wired.authority, settings)),
                 loop="uvloop",
                 http="httptools",
                 ws="none",
