@@ -9,6 +9,7 @@ from mandat.cli.main import run
 from mandat.storage.postgres.gateway_role import TABLES
 from support.ports import free_ports
 from support.postgres import PostgresServer
+from support.postgres_cluster import run_program
 from support.serving import serve_to_the_end
 from torture.cluster import Node
 
@@ -79,5 +80,26 @@ def test_a_gateway_role_without_rights_stops_the_start_with_the_grant_to_run(
     postgres.execute(f"GRANT SELECT ON {', '.join(TABLES)} TO gateways_of_test", database=database)
     with node.started() as running:
         assert running.answers()
+    node.config.write_text(storage)
     postgres.execute("DROP OWNED BY gateways_of_test", database=database)
     postgres.execute("DROP ROLE gateways_of_test")
+
+
+def test_backups_are_postgresqls_own_and_restoring_one_is_finished_here(
+    mandat: Shell, node: Node, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    assert "pg_dump" in mandat("backup", str(tmp_path / "backup.tar"), status=1)
+    assert "restore with pg_restore into another database" in mandat("restore", "backup.tar", status=1)
+    dump, restored = f"{postgres.socket_folder}/{node.port}.dump", postgres.empty_database()
+    run_program("pg_dump", "--format=custom", "--file", dump, node.config.read_text().split('"')[5])
+    mandat("app", "delete", node.key)
+    run_program("pg_restore", "--no-owner", "--dbname", postgres.url(restored), dump)
+    told = json.loads(mandat("restore", postgres.url(restored), "--list-only", "--json"))
+    assert told["since"]["applications_deleted"] == [1]
+    assert "Now set `storage`" in mandat("restore", postgres.url(restored))
+    text = node.config.read_text()
+    node.config.write_text(text.replace(text.split('"')[5], postgres.url(restored)))
+    assert json.loads(mandat("verify", "--json")) == {"findings": []}
+    assert json.loads(mandat("app", "list", "--json")) == []
+    node.config.write_text(text)
+    postgres.drop(restored)

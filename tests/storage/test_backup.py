@@ -74,7 +74,7 @@ async def test_a_restored_backup_is_what_was_backed_up(installation, backup_file
     assert stat.S_IMODE(backup_file.stat().st_mode) == 0o600
     shutil.rmtree(installation.data)
     done = await restore(installation, backup_file)
-    assert (done.since, done.manifest) == (None, manifest)
+    assert (done.since, done.at) == (None, manifest.at)
     assert installation.verify() == []
     assert set((await states(installation)).values()) == {CredentialState.VALIDATED}
     assert installation.read("requests", "SELECT count(*) FROM sessions") == [(0,)]

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,7 @@ class ServerProcess:
 
     def run(self, program: str, *arguments: str) -> None:
         """One of PostgreSQL's own programs."""
-        command = [str(self._programs / program), *arguments]
-        outcome = subprocess.run(
-            command, user=self._user, cwd="/", capture_output=True, text=True, timeout=60, check=False
-        )
-        assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+        _run(self._programs / program, arguments, self._user)
 
     def start(self) -> None:
         """Starts it and waits until it accepts connections."""
@@ -216,6 +212,18 @@ class Wire:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def run_program(name: str, *arguments: str) -> None:
+    """One of PostgreSQL's own programs, as the user that the servers of tests run as."""
+    programs, user = _programs()
+    _run(programs / name, arguments, user)
+
+
+def _run(program: Path, arguments: Sequence[str], user: str | None) -> None:
+    command = [str(program), *arguments]
+    outcome = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
 
 
 def _programs() -> tuple[Path, str | None]:

@@ -37,7 +37,7 @@ def backup(file: Path, /, *, as_json: JsonFlag = False, options: AdminOptions = 
 
 
 def restore(
-    file: Path,
+    file: str,
     /,
     *,
     revive: Switch = False,
@@ -50,7 +50,7 @@ def restore(
     Parameters
     ----------
     file
-        The backup.
+        The backup. On PostgreSQL: the URL of the database that pg_restore filled.
     revive
         Let what was revoked, suspended or ended since be valid again.
     list_only
@@ -68,9 +68,11 @@ def restore(
     if list_only:
         say("Nothing was changed.")
     else:
-        say(f"Restored the state of {_time(done.manifest.at)}. Everybody has to log in again.")
+        say(f"Restored the state of {_time(done.at)}. Everybody has to log in again.")
         if done.before is not None:
             say(f"The databases of before are in {done.before}; remove them when you no longer need them.")
+        if "://" in file:
+            say("Now set `storage` (and `postgres.gateway_url`) of every node to the restored database, and start.")
     return 0
 
 
@@ -105,7 +107,7 @@ def _taken_back(since: "SinceBackup") -> dict[str, list[int]]:
 def _fields(done: "Restored") -> dict[str, object]:
     since = done.since
     return {
-        "backup_at": done.manifest.at,
+        "backup_at": done.at,
         "revived": done.revived,
         "before": None if done.before is None else str(done.before),
         "since": None

@@ -32,12 +32,24 @@ STAGE = ".restore"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. `since` None: there was no database to compare with. `before` is where that one is now."""
+    """What a restore did. `since` None: there was no database to compare with.
 
-    manifest: Manifest
+    `at` is the time of the backup; `before` is where the state that was replaced is now.
+    """
+
+    at: int
     since: SinceBackup | None
     revived: bool
-    before: Path | None
+    before: Path | str | None
+
+
+def keys_of_then(keys: AuthorityKeys) -> AuthorityKeys:
+    """Rows of former times count while a backup is made ready; afterwards only those of today do."""
+    return replace(
+        keys,
+        earlier_public_keys=(*keys.earlier_public_keys, *keys.retired_public_keys),
+        sealing_keys=(*keys.retired_sealing_keys, *keys.sealing_keys),
+    )
 
 
 class Restore:
@@ -54,12 +66,7 @@ class Restore:
         self, folder: Path, keys: AuthorityKeys, *, clock: Callable[[], float], entropy: Callable[[int], bytes]
     ) -> None:
         self._folder = folder
-        # Rows of former times count while the backup is made ready; afterwards only those of today do.
-        self._then = replace(
-            keys,
-            earlier_public_keys=(*keys.earlier_public_keys, *keys.retired_public_keys),
-            sealing_keys=(*keys.retired_sealing_keys, *keys.sealing_keys),
-        )
+        self._then = keys_of_then(keys)
         self._clock = clock
         self._entropy = entropy
 
@@ -86,9 +93,9 @@ class Restore:
             current = self._current()
             since = None if current is None else compare(stage, current, self._then)
             if only_look:
-                return Restored(manifest, since, revive, None)
+                return Restored(manifest.at, since, revive, None)
             await self._make_ready(stage, manifest, since, revive=revive)
-            return Restored(manifest, since, revive, self._exchange(stage, current))
+            return Restored(manifest.at, since, revive, self._exchange(stage, current))
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
@@ -122,13 +129,7 @@ class Restore:
         _end_sessions(stage, since)
         storage = open_storage(stage, self._then, clock=self._clock, entropy=self._entropy)
         try:
-            details = {"backup_at": str(manifest.at), "revived": "yes" if revive else "no"}
-            note = _entry("", AuditEvent.INSTALLATION_RESTORED, "installation", at=at, **details)
-            await storage.rekeying.note_rotation(note, at=at)
-            await storage.rekeying.sign_rows()
-            await storage.rekeying.seal_secrets()
-            if since is not None and not revive:
-                await _end_again(storage, since, at=at)
+            await take_back_again(storage, since, backup_at=manifest.at, revive=revive, at=at)
         finally:
             storage.close()
         _checkpoint(stage)
@@ -163,6 +164,27 @@ class Restore:
             folder = self._folder / f"{name}-{next(numbers)}"
         folder.mkdir(mode=0o700)
         return folder
+
+
+async def take_back_again(
+    storage: Storage, since: SinceBackup | None, *, backup_at: int, revive: bool, at: int
+) -> None:
+    """Notes the restore in the history, brings every row to the keys of now, and ends again what had ended.
+
+    Args:
+        storage: opened on the state of the backup.
+        since: what had ended; None: nobody knows.
+        backup_at: when the backup was made.
+        revive: leave it valid all the same.
+        at: now.
+    """
+    details = {"backup_at": str(backup_at), "revived": "yes" if revive else "no"}
+    note = _entry("", AuditEvent.INSTALLATION_RESTORED, "installation", at=at, **details)
+    await storage.rekeying.note_rotation(note, at=at)
+    await storage.rekeying.sign_rows()
+    await storage.rekeying.seal_secrets()
+    if since is not None and not revive:
+        await _end_again(storage, since, at=at)
 
 
 async def _end_again(storage: Storage, since: SinceBackup, *, at: int) -> None:

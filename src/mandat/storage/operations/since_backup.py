@@ -44,17 +44,28 @@ class SinceBackup:
 
 def compare(backup: Path, current: Path, keys: AuthorityKeys) -> SinceBackup:
     """What happened between the databases in `backup` and those in `current`."""
-    mac, found = RowMac(keys.mac_key), SinceBackup()
+    found = SinceBackup()
     with _reading(GRANTS, backup) as old, _reading(GRANTS, current) as new:
-        _compare_credentials(old, new, credential_rows.row_guard(mac), found)
-        _compare_applications(old, new, application_rows.row_guard(mac), found)
-        for table in (tables.credentials, tables.applications, tables.application_secrets):
-            found.numbers[table.name] = new.execute(select(func.max(table.c.id))).scalar() or 0
-        changes = new.execute(select(func.max(tables.grant_changes.c.sequence))).scalar()
-        found.numbers[tables.grant_changes.name] = changes or 0
+        compare_grants(old, new, keys, found)
     with _reading(REQUESTS, backup) as old, _reading(REQUESTS, current) as new:
-        _compare_users(old, new, users.row_guard(mac), found)
+        compare_logins(old, new, keys, found)
     return found
+
+
+def compare_grants(old: Connection, new: Connection, keys: AuthorityKeys, found: SinceBackup) -> None:
+    """Adds to `found` what happened to applications and delegations, in whatever databases these read."""
+    mac = RowMac(keys.mac_key)
+    _compare_credentials(old, new, credential_rows.row_guard(mac), found)
+    _compare_applications(old, new, application_rows.row_guard(mac), found)
+    for table in (tables.credentials, tables.applications, tables.application_secrets):
+        found.numbers[table.name] = new.execute(select(func.max(table.c.id))).scalar() or 0
+    changes = new.execute(select(func.max(tables.grant_changes.c.sequence))).scalar()
+    found.numbers[tables.grant_changes.name] = changes or 0
+
+
+def compare_logins(old: Connection, new: Connection, keys: AuthorityKeys, found: SinceBackup) -> None:
+    """Adds to `found` who changed, in whatever databases these read."""
+    _compare_users(old, new, users.row_guard(RowMac(keys.mac_key)), found)
 
 
 def _reading(file: DatabaseFile, folder: Path) -> Connection:
