@@ -51,6 +51,30 @@ def test_a_rule_that_reaches_beyond_what_was_typed_is_found(document: Path, caps
     assert "reaches beyond name" in capsys.readouterr().out
 
 
+def test_the_difference_to_an_older_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    new, old = LIBRARY / "certificate-guard.arazzo.yaml", LIBRARY / "certificate-guard@1.0.0.arazzo.yaml"
+    assert run(["stack", "check", str(new), "--against", str(old)]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "Upgrading from 1.0.0 to 1.1.0",
+        "changed add-issuer    the CAA record will be changed in place",
+        "removed add-contact    the Security contact will be removed",
+        "no GET /domain/zone/example.org any more",
+    ):
+        assert words in said, words
+    assert run(["stack", "check", str(new), "--against", str(old), "--json"]) == 0
+    upgrade = json.loads(capsys.readouterr().out)["upgrade"]
+    assert upgrade["rulesNotNeededAnyMore"] == ["GET /domain/zone/example.org"] and upgrade["rulesAdded"] == []
+
+
+def test_a_version_that_is_not_higher_or_of_another_stack_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    old = LIBRARY / "certificate-guard@1.0.0.arazzo.yaml"
+    assert run(["stack", "check", str(old), "--against", str(LIBRARY / "certificate-guard.arazzo.yaml")]) == 1
+    assert "not higher than 1.1.0" in capsys.readouterr().out
+    assert run(["stack", "check", str(MAIL), "--against", str(old)]) == 1
+    assert "two stacks" in capsys.readouterr().out
+
+
 OTHER = """\
       - stepId: look-anywhere
         description: Look

@@ -6,6 +6,7 @@ import pytest
 from doubles.zone_provider import ALICE, BRUNO, ZoneProvider
 from mandat.marketplace.installs.layers import layers_of
 from mandat.marketplace.installs.ledger import leftovers
+from mandat.marketplace.stacks.expressions import resolve, resolve_text
 from mandat.marketplace.states import State
 from mandat.marketplace.store.values import Installation, ProblemKind
 from marketplace.shop import Shop
@@ -236,6 +237,15 @@ def test_an_upgrade_that_was_not_confirmed_can_be_dropped(shop: Shop, provider: 
     assert shop.get(installation.id).state is State.INSTALLED
     assert provider.delegations[-1].consumer_key in provider.logged_out
     assert shop.upgrade(session, dropped).state is State.INSTALLED
+
+
+def test_what_was_changed_goes_back_by_the_newer_versions_way_of_changing(shop: Shop, provider: ZoneProvider) -> None:
+    stopped = stopped_at(shop, provider, "add")
+    plan = shop.site.upgrades.plan_undo(stopped)
+    first, scope = plan.steps[0], plan.scopes[0]
+    assert (first.id, first.operation.method) == ("add-issuer", "PUT")
+    assert resolve(first.payload, scope) == {"target": ISSUE, "ttl": 3600}
+    assert resolve_text(first.words, scope) == "Let only letsencrypt.org issue certificates for example.org"
 
 
 def test_two_who_ask_at_once_begin_one_upgrade(shop: Shop) -> None:

@@ -13,6 +13,7 @@ from cyclopts import App, Parameter
 
 from mandat.cli.options import ApiOptions, JsonFlag, Switch, UsageFault
 from mandat.cli.output import say, say_json
+from mandat.cli.stack_difference import difference_of, say_difference, wrong_versions
 
 if TYPE_CHECKING:
     from mandat.marketplace.stacks.rehearsal import Happened
@@ -39,6 +40,7 @@ def check(
     /,
     *,
     given: Annotated[list[str] | None, Parameter(name="--input", negative_iterable="")] = None,
+    against: Path | None = None,
     endpoint: str | None = None,
     as_json: JsonFlag = False,
 ) -> int:
@@ -50,10 +52,12 @@ def check(
         The document, NAME.arazzo.yaml.
     given
         An input as NAME=VALUE, to see the rules for it; examples and defaults stand in for others. May be repeated.
+    against
+        The document of an older version: say what an upgrade from it would do, and which rights it changes.
     endpoint
         A name such as ovh-eu, or an http(s) URL: its API description is asked whether every operation exists.
     as_json
-        Print {"stack", "version", "findings": [...], "rules": [...]}.
+        Print {"stack", "version", "findings": [...], "rules": [...]}, with --against also "upgrade".
     """
     from mandat.marketplace.stacks.proof import prove
     from mandat.marketplace.stacks.yaml_text import StackRefused
@@ -62,25 +66,34 @@ def check(
         stack = _compile(file)
     except StackRefused as fault:
         return _tell_refusal(file, Finding(fault.line, fault.place, fault.reason), as_json=as_json)
+    try:
+        old = None if against is None else _compile(against)
+    except StackRefused as fault:
+        return _tell_refusal(against or file, Finding(fault.line, fault.place, fault.reason), as_json=as_json)
     values = _values(stack, given or [], examples=True)
     findings = [Finding(0, place, message) for place, message in prove(stack, values)]
     if endpoint is not None:
         findings += [Finding(0, place, message) for place, message in _unknown_operations(stack, endpoint)]
     rights = _rights(stack, values)
+    upgrade = None
+    if old is not None:
+        upgrade = difference_of(stack, values, old)
+        findings += [Finding(0, "info.version", each) for each in wrong_versions(stack, old)]
     if as_json:
-        say_json(
-            {
-                "stack": stack.id,
-                "version": stack.version,
-                "findings": [{"line": one.line, "place": one.place, "message": one.message} for one in findings],
-                "rules": rights,
-            }
-        )
+        verdict: dict[str, Any] = {
+            "stack": stack.id,
+            "version": stack.version,
+            "findings": [{"line": one.line, "place": one.place, "message": one.message} for one in findings],
+            "rules": rights,
+        }
+        say_json(verdict if upgrade is None else {**verdict, "upgrade": upgrade})
         return 1 if findings else 0
     say(f"{stack.title} {stack.version}: {len(stack.install)} steps, {len(stack.uninstall)} to uninstall.")
     say("Rights it asks for" + ("" if given else ", with the document's own examples") + ":")
     for right in rights:
         say(f"  {right['rule']}    needed by {', '.join(right['steps'])}")
+    if upgrade is not None:
+        say_difference(upgrade)
     for one in findings:
         say(f"{one.place}: {one.message}")
     if not findings:
@@ -152,17 +165,18 @@ def _say_json_step(happened: "Happened") -> None:
 
 def _compile(file: Path) -> "Stack":
     from mandat.marketplace.stacks.compiler import compile_stack
+    from mandat.marketplace.stacks.shelf import stack_id_of
     from mandat.marketplace.stacks.yaml_text import MAX_STACK_BYTES, StackRefused
 
     if not file.name.endswith(ENDING):
-        raise UsageFault(f"A stack document is called NAME{ENDING}, and {file.name} is not.")
+        raise UsageFault(f"A stack document is called NAME{ENDING} or NAME@VERSION{ENDING}, and {file.name} is not.")
     try:
         with file.open("rb") as opened:
             raw = opened.read(MAX_STACK_BYTES + 1)
     except OSError as error:
         raise UsageFault(f"{file} cannot be read: {error.strerror}") from error
     try:
-        return compile_stack(raw.decode("utf-8"), stack_id=file.name.removesuffix(ENDING))
+        return compile_stack(raw.decode("utf-8"), stack_id=stack_id_of(file.name)[0])
     except UnicodeDecodeError:
         raise StackRefused("this is not UTF-8", place="", line=1) from None
 

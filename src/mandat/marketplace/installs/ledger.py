@@ -5,13 +5,14 @@ Removing derives its calls and its rules from nothing else, so that only what wa
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_done
 from mandat.marketplace.stacks.calls import exact_rule
 from mandat.marketplace.stacks.difference import Way, changing
 from mandat.marketplace.stacks.expressions import Origin, Reference, Scope, references, resolve_text
+from mandat.marketplace.stacks.inputs import as_scope
 from mandat.marketplace.stacks.rights import WHO_ANSWERED, NeededRight
 from mandat.marketplace.stacks.values import Health, Stack, Step
 from mandat.marketplace.stacks.yaml_text import JsonValue
@@ -121,8 +122,9 @@ def course_of(
     for step in goal.stack.install:
         record_id = goal.record_id(step.id)
         if record_id in course:
-            steps[record_id] = _in_place(step, layers) if goal.ways.get(step.id) == Way.CHANGED else step
-            scopes[record_id] = scope
+            steps[record_id], scopes[record_id] = step, scope
+            if goal.ways.get(step.id) == Way.CHANGED:
+                steps[record_id], scopes[record_id] = _in_place(step, layers, scope)
     for layer in reversed(layers[:-1]):
         scope = layer.removal_scope(records)
         for step in layer.stack.uninstall:
@@ -132,13 +134,16 @@ def course_of(
     return steps, scopes
 
 
-def _in_place(step: Step, layers: Sequence[Layer]) -> Step:
+def _in_place(step: Step, layers: Sequence[Layer], scope: Scope) -> tuple[Step, Scope]:
     """The change of what a step created. On the way back, the version that changed it knows how."""
+    if step.change is not None:
+        return changing(step, step.change), scope
     for layer in reversed(layers):
         change = next((each.change for each in layer.stack.install if each.id == step.id), None)
         if change is not None:
-            return changing(step, change)
-    return step
+            # Its words are about what it led to; the step's own say what is to be again.
+            return replace(changing(step, change), words=step.words), {**as_scope(layer.inputs), **scope}
+    return step, scope
 
 
 def step_ids_of(installation: Installation, records: Sequence[StepRecord]) -> list[str]:

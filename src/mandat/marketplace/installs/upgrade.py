@@ -24,7 +24,7 @@ from mandat.marketplace.installs.ledger import (
 from mandat.marketplace.installs.runner import Books, StepRunner
 from mandat.marketplace.stacks.calls import CallRefused
 from mandat.marketplace.stacks.difference import Before, Difference, Way, compare, ways_to
-from mandat.marketplace.stacks.expressions import Origin
+from mandat.marketplace.stacks.expressions import Origin, Scope
 from mandat.marketplace.stacks.rights import NeededRight, derive_rights, is_covered
 from mandat.marketplace.stacks.values import Change, Stack, Step
 from mandat.marketplace.stacks.yaml_text import JsonValue
@@ -41,7 +41,7 @@ class UpgradePlan:
     Attributes:
         goal: the version it leads to, with its inputs.
         difference: between the two versions, for people.
-        steps: in words, in the order in which they are done.
+        steps: what is done, in order; the account's and the health step apart. `scopes`: what each may refer to.
         drops: what is removed, each with the version that made it.
         rights: what the steps take; the first is the marketplace's own.
         increases: those of the rights that the permission to install did not cover.
@@ -51,6 +51,7 @@ class UpgradePlan:
     goal: Layer
     difference: Difference
     steps: list[Step]
+    scopes: list[Scope]
     drops: list[Owned]
     rights: tuple[NeededRight, ...]
     increases: tuple[NeededRight, ...]
@@ -198,6 +199,7 @@ class Upgrades:
             goal=goal,
             difference=compare(stack, values, before),
             steps=list(steps.values()),
+            scopes=[scopes[step_id] for step_id in steps],
             drops=drops,
             rights=rights,
             increases=tuple(

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 
 from mandat.look.headers import page_headers
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages import catalogue, events, installations, members, removals, setup, static_files
+from mandat.marketplace.pages import catalogue, events, installations, members, removals, setup, static_files, upgrades
 from mandat.marketplace.pages.fields import MAX_FORM_BYTES, PageRefusal
 from mandat.marketplace.pages.page import AnyRequest, LoginNeeded, OtherHost, login_path, read
 from mandat.marketplace.pages.site import Site
@@ -56,6 +56,13 @@ def make_application(site: Site) -> Litestar:
             removals.cancel,
             removals.keep,
             removals.forget,
+            upgrades.show_upgrade,
+            upgrades.upgrade,
+            upgrades.come_back_to_upgrade,
+            upgrades.ask_upgrade_again,
+            upgrades.show_going_back,
+            upgrades.go_back,
+            upgrades.keep_upgrade,
             events.stream_progress,
             members.show_login,
             members.show_sign_up,

@@ -1,6 +1,6 @@
 """The catalogue and what comes before an order: a stack's page, its form, the preview. No login, nothing is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,10 +12,13 @@ from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, login_path, open_page, read, write
 from mandat.marketplace.stacks.expressions import resolve_text
-from mandat.marketplace.stacks.inputs import Checked, Misfit, as_scope, check_typed
+from mandat.marketplace.stacks.inputs import Checked, InputField, Misfit, as_scope, check_typed
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
 from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
+
+VERSION = "-version"
+"""The field that says which version of a stack is meant, where it is not the newest."""
 
 ORDER = "-order"
 """The field that tells one shown preview from another. No input of a stack can be called so."""
@@ -51,21 +54,22 @@ async def show_home(request: AnyRequest) -> ASGIResponse:
     page = await open_page(request)
     if page.registration is None:
         return page.go("/setup")
-    return _catalogue(page)
+    return await _catalogue(page)
 
 
 @read("/stacks")
 async def show_catalogue(request: AnyRequest) -> ASGIResponse:
     """The catalogue, keys or not."""
-    return _catalogue(await open_page(request))
+    return await _catalogue(await open_page(request))
 
 
 @read("/stacks/{stack_id:str}")
 async def show_stack(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """What a stack does, and its form."""
     page = await open_page(request)
-    stack = _stack(page, stack_id)
-    typed = {name: value for name, value in page.query().values.items() if name in _names(stack)}
+    query = page.query().values
+    stack = _stack(page, stack_id, query.get(VERSION, ""))
+    typed = {name: value for name, value in query.items() if name in _names(stack)}
     return _form(page, stack, typed=typed)
 
 
@@ -73,8 +77,9 @@ async def show_stack(request: AnyRequest, stack_id: FromPath[str]) -> ASGIRespon
 async def show_preview(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """What an order would mean. Everything is in the address, so that it survives logging in."""
     page = await open_page(request)
-    stack = _stack(page, stack_id)
-    typed = dict(page.query().values)
+    query = page.query()
+    stack = _stack(page, stack_id, query.values.get(VERSION, ""))
+    typed = query.without(VERSION)
     match check_typed(stack.inputs, typed):
         case Misfit(problems):
             return _form(page, stack, typed=typed, problems=problems)
@@ -86,13 +91,13 @@ async def show_preview(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResp
 async def install(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     """The order: one permission request, then off to the provider's validation page."""
     page = await open_page(request)
-    stack = _stack(page, stack_id)
     form = await page.form()
-    typed = form.without(FORM_TOKEN, ORDER)
+    stack = _stack(page, stack_id, form.values.get(VERSION, ""))
+    typed = form.without(FORM_TOKEN, ORDER, VERSION)
     if page.visitor is None:
-        return page.go(login_path(f"/stacks/{stack.id}/preview?{urlencode(typed)}"))
+        return page.go(login_path(f"/stacks/{stack.id}/preview?{urlencode(typed | _version(page, stack))}"))
     order = form.text(ORDER)
-    page.check(form, "install", stack.digest, order, *_flat(typed))
+    page.check(form, "install", stack.digest, order, *flat(typed))
     checked = check_typed(stack.inputs, typed)
     if isinstance(checked, Misfit):
         return _form(page, stack, typed=typed, problems=checked.problems)
@@ -105,7 +110,7 @@ async def install(request: AnyRequest, stack_id: FromPath[str]) -> ASGIResponse:
     return page.send_off(outcome.validation_url, f"/installations/{outcome.installation_id}")
 
 
-def _catalogue(page: Page) -> ASGIResponse:
+async def _catalogue(page: Page) -> ASGIResponse:
     query = page.query().values
     offered = page.site.books.shelf.list_offered()
     words, category = query.get("q", "").strip()[:MAX_SEARCH], query.get("category", "")
@@ -116,8 +121,21 @@ def _catalogue(page: Page) -> ASGIResponse:
         words=words,
         category=category,
         connected="connected" in query,
+        outdated=await page.site.read(_outdated, page),
         current="/stacks",
     )
+
+
+def _outdated(page: Page) -> list[tuple[str, str, Stack]]:
+    """The visitor's installations of older versions: id, what it is on, and the newer version."""
+    if page.visitor is None:
+        return []
+    found = []
+    for installation in page.site.books.installations.list_own(page.visitor.user_id):
+        newer = page.site.upgrades.find_newer(installation)
+        if newer is not None:
+            found.append((installation.id, target_of(newer, installation.inputs), newer))
+    return found
 
 
 def find_stacks(offered: Sequence[Stack], *, words: str, category: str) -> list[Stack]:
@@ -146,6 +164,8 @@ def _form(page: Page, stack: Stack, *, typed: dict[str, str], problems: dict[str
         open_optional=optional_shown,
         words=[resolve_text(step.words, as_scope(_examples(stack))) for step in stack.install],
         examples=_examples(stack),
+        version=_version(page, stack),
+        versions=[each.version for each in page.site.books.shelf.list_versions(stack.id) if each != stack],
         current="/stacks",
     )
 
@@ -159,9 +179,9 @@ def _with_title(stack: Stack, name: str | None, problem: str) -> str:
 def _preview(
     page: Page, stack: Stack, values: dict[str, JsonValue], *, problem: NotAsked | None = None
 ) -> ASGIResponse:
-    typed = {name: _typed(value) for name, value in values.items()}
+    typed = {name: typed_of(value) for name, value in values.items()}
     order = page.site.entropy(16).hex()
-    token = page.token("install", stack.digest, order, *_flat(typed))
+    token = page.token("install", stack.digest, order, *flat(typed))
     registration = page.registration
     return page.render(
         "preview.html",
@@ -170,8 +190,8 @@ def _preview(
         stack=stack,
         preview=preview_of(stack, values),
         typed=typed,
-        back=f"/stacks/{stack.id}?{urlencode(typed)}",
-        hidden={FORM_TOKEN: token, ORDER: order, **typed},
+        back=f"/stacks/{stack.id}?{urlencode(typed | _version(page, stack))}",
+        hidden={FORM_TOKEN: token, ORDER: order, **_version(page, stack), **typed},
         problem=problem,
         provider_host=registration.validation_origin.partition("://")[2] if registration else "",
         current="/stacks",
@@ -193,7 +213,7 @@ def preview_of(stack: Stack, values: dict[str, JsonValue]) -> Preview:
             if step.creation is not None
         ],
         rights=grouped(rights),
-        inputs=shown_inputs(stack, values),
+        inputs=shown_inputs(stack.inputs.fields, values),
     )
 
 
@@ -205,13 +225,13 @@ def grouped(rights: Sequence[NeededRight]) -> list[tuple[Effect, list[NeededRigh
 
 def target_of(stack: Stack, values: dict[str, JsonValue]) -> str:
     """What an installation is on, for headings: its first input."""
-    return _typed(values[stack.inputs.fields[0].name])
+    return typed_of(values[stack.inputs.fields[0].name])
 
 
-def shown_inputs(stack: Stack, values: dict[str, JsonValue]) -> list[tuple[str, str]]:
+def shown_inputs(fields: Sequence[InputField], values: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
     """Titles and values for people."""
     shown = []
-    for field in stack.inputs.fields:
+    for field in fields:
         value = values[field.name]
         if isinstance(value, bool):
             shown.append((field.title, _("Yes") if value else _("No")))
@@ -220,11 +240,13 @@ def shown_inputs(stack: Stack, values: dict[str, JsonValue]) -> list[tuple[str, 
     return shown
 
 
-def _typed(value: JsonValue) -> str:
+def typed_of(value: JsonValue) -> str:
+    """A checked value as it would be typed."""
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
-def _flat(typed: dict[str, str]) -> list[str]:
+def flat(typed: dict[str, str]) -> list[str]:
+    """Names and values one after the other, in an order of their own, to bind a form's token to."""
     return [part for name in sorted(typed) for part in (name, typed[name])]
 
 
@@ -244,8 +266,14 @@ def _examples(stack: Stack) -> dict[str, JsonValue]:
     return stack.inputs.defaults(shown)
 
 
-def _stack(page: Page, stack_id: str) -> Stack:
-    stack = page.site.books.shelf.find_offered(stack_id)
+def _stack(page: Page, stack_id: str, version: str) -> Stack:
+    stack = page.site.books.shelf.find_offered(stack_id, version)
     if stack is None:
         raise PageRefusal(404, _("There is no such stack in this marketplace."))
     return stack
+
+
+def _version(page: Page, stack: Stack) -> dict[str, str]:
+    """The field that names this version, where an address without it would mean the newest one."""
+    newest = page.site.books.shelf.find_offered(stack.id)
+    return {} if newest is None or newest.digest == stack.digest else {VERSION: stack.version}

@@ -72,6 +72,7 @@ class View:
     newer: Stack | None
     may_go_back: bool
     ended: bool
+    upgrade_begun: bool
 
 
 _ACTIONS = ("ask", "retry", "check", "cancel", "keep", "forget", "remove", "ask-upgrade", "keep-upgrade")
@@ -165,7 +166,7 @@ async def _show(
         live=running,
         form_action=[origin] if origin else [],
         view=view,
-        inputs=shown_inputs(view.stack, installation.inputs),
+        inputs=shown_inputs(view.stack.inputs.fields, installation.inputs),
         rights=view.rights,
         not_asked=not_asked,
         provider_host=origin.partition("://")[2] if origin else "your provider",
@@ -214,6 +215,7 @@ def view_of(page: Page, installation: Installation) -> View:
         newer=page.site.upgrades.find_newer(installation),
         may_go_back=page.site.upgrades.may_undo(installation),
         ended=installation.edition > 0 and installation.state is State.INSTALLED,
+        upgrade_begun=page.site.upgrades.begun(installation),
     )
 
 
