@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandat.enforcement.gateway.answer_framing import (
+from mandat.enforcement.gateway.framing import FramingFault, RequestHead, RequestParser, split_chunked
+from mandat.enforcement.gateway.upstream.answer_framing import (
     AT_HEAD,
     BY_CLOSE,
     BY_LAST_CHUNK,
@@ -13,7 +14,6 @@ from mandat.enforcement.gateway.answer_framing import (
     AnswerParser,
     Ending,
 )
-from mandat.enforcement.gateway.framing import FramingFault, RequestHead, RequestParser, split_chunked
 
 BAD_FIELDS = [
     b"X: a\r\n b",

@@ -1,6 +1,6 @@
 """What all connections of one gateway worker share: settings, the decision, routes, upstreams, budget, log, time.
 
-It decides nothing by itself; `client_connection` and `dispatch` use it for each request. Source: design.md 8.
+It decides nothing by itself; `client` uses it for each request. Source: design.md 8.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.identity import IdentityWriter
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.gateway.upstream_call import CoarseTime
-from mandat.enforcement.gateway.upstream_pool import UpstreamPool
+from mandat.enforcement.gateway.upstream.call import CoarseTime
+from mandat.enforcement.gateway.upstream.pool import UpstreamPool
 from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.query_ids import QueryIds
 from mandat.enforcement.settings import GatewaySettings

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mandat.enforcement.access_log import LogLine
-from mandat.enforcement.gateway.exchange_record import UNKNOWN_HOST
+from mandat.enforcement.gateway.client.record import UNKNOWN_HOST
 from mandat.protocol.refusals import WORDINGS, Reason
 from mandat.server.explanation.facts import Facts
 from mandat.server.explanation.reasons import SIMPLE

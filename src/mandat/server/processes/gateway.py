@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -67,7 +68,6 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
             ObservedDoor("gateway", settings, counters, source, usage, access_log).report,
         ),
     ):
-        loop.call_soon(say_ready, ready_fd)
         _settle_memory()
         await run_gateway(
             settings,
@@ -82,6 +82,7 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
             stop=stop,
             counters=counters,
             quotas=quotas,
+            on_ready=partial(say_ready, ready_fd),
         )
     for task in beside:
         task.cancel()

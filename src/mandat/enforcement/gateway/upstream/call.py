@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from mandat.enforcement.gateway.answer_framing import AnswerHead
+from mandat.enforcement.gateway.upstream.answer_framing import AnswerHead
 from mandat.protocol.refusals import Reason
 
 

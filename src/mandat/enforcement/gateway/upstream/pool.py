@@ -1,16 +1,16 @@
 """The connections of one worker to one upstream: kept, bounded, timed.
 
 A request goes out on the connection used last; when none is free, one is opened, up to the limit; beyond it requests
-wait. What goes over a connection is `upstream_connection`'s work. Source: design.md 8.
+wait. What goes over a connection is `connection`'s work. Source: design.md 8.
 """
 
 import asyncio
 from collections import deque
 
-from mandat.enforcement.gateway.answer_framing import KnownHeads
 from mandat.enforcement.gateway.batch import Batch
-from mandat.enforcement.gateway.upstream_call import CoarseTime, UpstreamCall
-from mandat.enforcement.gateway.upstream_connection import UpstreamConnection
+from mandat.enforcement.gateway.upstream.answer_framing import KnownHeads
+from mandat.enforcement.gateway.upstream.call import CoarseTime, UpstreamCall
+from mandat.enforcement.gateway.upstream.connection import UpstreamConnection
 from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
 from mandat.protocol.refusals import Reason
 

@@ -1,13 +1,15 @@
 """One kept connection to an upstream: sends one request, relays one answer, and knows whether it may be used again.
 
 A byte that arrives outside an exchange closes the connection: a prototype without that handed one customer's answer to
-another (design.md 8). Choosing connections is `upstream_pool`'s work, what a client sees of an answer is `exchange`'s.
+another (design.md 8). Choosing connections is `pool`'s work, what a client sees of an answer is `exchange`'s.
 """
 
 import asyncio
 from typing import Protocol, cast
 
-from mandat.enforcement.gateway.answer_framing import (
+from mandat.enforcement.gateway.batch import Batch, Outlet
+from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
+from mandat.enforcement.gateway.upstream.answer_framing import (
     AT_HEAD,
     BY_CLOSE,
     BY_LENGTH,
@@ -15,9 +17,7 @@ from mandat.enforcement.gateway.answer_framing import (
     AnswerParser,
     KnownHeads,
 )
-from mandat.enforcement.gateway.batch import Batch, Outlet
-from mandat.enforcement.gateway.framing import HEAD_END, FramingFault
-from mandat.enforcement.gateway.upstream_call import CoarseTime, UpstreamCall
+from mandat.enforcement.gateway.upstream.call import CoarseTime, UpstreamCall
 from mandat.protocol.refusals import Reason
 
 

@@ -1,7 +1,7 @@
 """One request and its answer: forwards what was judged, relays what comes back, and says in the log what happened.
 
 An answer that breaks off makes the client see a reset, never a short 200 (R9 of threats.md). Reading the request is
-`client_connection`'s work, what becomes of it is decided in `dispatch`.
+`connection`'s work, what becomes of it is decided in `dispatch`.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from typing import Final
 from mandat.core.call import NOBODY, About, QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.gateway import answers
-from mandat.enforcement.gateway.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
+from mandat.enforcement.gateway.client.record import Client, ExchangeRecord
 from mandat.enforcement.gateway.door import Door
-from mandat.enforcement.gateway.exchange_record import Client, ExchangeRecord
 from mandat.enforcement.gateway.framing import RequestHead
 from mandat.enforcement.gateway.headers import answer_fields, request_fields
 from mandat.enforcement.gateway.identity import exchange_fields
-from mandat.enforcement.gateway.upstream_call import UpstreamCall
+from mandat.enforcement.gateway.upstream.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
+from mandat.enforcement.gateway.upstream.call import UpstreamCall
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.headers import REFUSED_FOR
 from mandat.protocol.refusals import WORDINGS, Reason

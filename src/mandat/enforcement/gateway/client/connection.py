@@ -12,11 +12,11 @@ from typing import Final
 
 from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.body import RequestBody
-from mandat.enforcement.gateway.client_channel import ClientChannel
-from mandat.enforcement.gateway.dispatch import dispatch
+from mandat.enforcement.gateway.client.channel import ClientChannel
+from mandat.enforcement.gateway.client.dispatch import dispatch
+from mandat.enforcement.gateway.client.exchange import Exchange
+from mandat.enforcement.gateway.client.record import ExchangeRecord, note_no_request
 from mandat.enforcement.gateway.door import Door
-from mandat.enforcement.gateway.exchange import Exchange
-from mandat.enforcement.gateway.exchange_record import ExchangeRecord, note_no_request
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault, RequestParser, is_hopeless
 from mandat.protocol.refusals import Reason
 

@@ -6,8 +6,8 @@ Only a Permit opens an upstream to a judged call, and what is forwarded is what 
 
 from mandat.core.decision import CallHead, Decision, Permit
 from mandat.enforcement.gateway.caller import Caller
+from mandat.enforcement.gateway.client.exchange import Exchange
 from mandat.enforcement.gateway.door import Door
-from mandat.enforcement.gateway.exchange import Exchange
 from mandat.enforcement.gateway.framing import FramingFault
 from mandat.enforcement.gateway.headers import find_connection_fault
 from mandat.enforcement.gateway.routes import Kind

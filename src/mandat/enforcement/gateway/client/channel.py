@@ -1,6 +1,6 @@
 """The socket side of a client's connection: sends, breaks, closes, and reads no more than can be used.
 
-What the bytes mean, and when to do which, is `client_connection`'s work. Source: design.md 8.
+What the bytes mean, and when to do which, is `connection`'s work. Source: design.md 8.
 """
 
 import asyncio
