@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -194,6 +194,7 @@ async def running_gateway(
     public_urls: tuple[str, ...] = (),
     listener: socket.socket | None = None,
     quotas: CallQuotas | None = None,
+    on_ready: Callable[[], None] | None = None,
     **settings: object,
 ) -> AsyncIterator[TestedGateway]:
     """A gateway before the API at address `api` (prefixes /me and /domain, encoded slashes under /ip)."""
@@ -235,6 +236,7 @@ async def running_gateway(
             entropy=os.urandom,
             stop=stop,
             quotas=quotas,
+            on_ready=on_ready,
         )
     )
     gateway = TestedGateway(port, listener, grants, replay, uses, stop, task, raw_log)
