@@ -34,6 +34,11 @@ class Fronted:
         return f"http://127.0.0.1:{self.first}"
 
     @property
+    def third(self) -> int:
+        """The port that THIRD stood for."""
+        return self.first + 2
+
+    @property
     def watch(self) -> str:
         """Where the metrics listener is."""
         return f"http://127.0.0.1:{self.first + 1}"
@@ -51,7 +56,7 @@ class Fronted:
 
 @contextmanager
 def fronted(folder: Path, *rules: str, more: str = "") -> Iterator[Fronted]:
-    """Everything running for the length of the block. `more` is more configuration."""
+    """Everything running for the length of the block. `more` is more configuration, THIRD in it a free port."""
     installation = Installation.create(folder)
     asyncio.run(register(installation))
     asyncio.run(grant(installation, CONSUMER_KEY, "ab1-notes", *rules))
@@ -62,7 +67,7 @@ def fronted(folder: Path, *rules: str, more: str = "") -> Iterator[Fronted]:
     threading.Thread(target=loop.run_forever, daemon=True).start()
     text = f"""[metrics]
 listen = "127.0.0.1:{first + 1}"
-{more}[[upstream]]
+{more.replace("THIRD", str(first + 2))}[[upstream]]
 prefix = "/notes"
 url = "{upstream.address}"
 describes = false

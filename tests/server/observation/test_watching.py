@@ -18,12 +18,13 @@ from support.installed import APPLICATION_KEY, SECRET, grant
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("watching")]
+ASKED = '[forward_auth]\nlisten = "127.0.0.1:THIRD"\ntrusted_peers = ["127.0.0.1"]\n'
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fronted]:
-    with fronted(tmp_path_factory.mktemp("node"), "GET /notes", "POST /notes") as running:
+    with fronted(tmp_path_factory.mktemp("node"), "GET /notes", "POST /notes", more=ASKED) as running:
         yield running
 
 
@@ -77,6 +78,22 @@ def test_calls_are_counted_by_how_they_ended_whichever_worker_they_met(front: Fr
     calls = sum(outcome(front, name) for name in OUTCOMES)
     assert value(front, "mandat_call_seconds_count", door="gateway") == calls
     assert (value(front, "mandat_cache_hits_total", cache="grants") or 0) > 0
+
+
+def test_questions_of_proxies_are_counted_apart(front: Fronted) -> None:
+    fields = {
+        "X-Original-Method": "GET",
+        "X-Original-URI": "/1.0/notes",
+        "X-Original-Host": f"127.0.0.1:{front.first}",
+        "X-Original-Body": "length=;coding=",
+        "X-Forwarded-For": "192.0.2.7",
+    }
+    asked = f"http://127.0.0.1:{front.third}/"
+    assert httpx2.get(asked, headers=front.signed("GET", "/1.0/notes") | fields).status_code == 200
+    assert httpx2.get(asked, headers=fields).status_code == 401
+    until(front, 1, "mandat_calls_total", door="forward_auth", outcome="permitted")
+    until(front, 1, "mandat_calls_total", door="forward_auth", outcome="missing_credential")
+    assert value(front, "mandat_call_seconds_count", door="forward_auth") == 2
 
 
 def test_what_the_authority_did_is_counted(front: Fronted) -> None:
