@@ -29,12 +29,13 @@ def permit_of(credential: int = 11, account: str = "ab1-example") -> Permit:
 
 @dataclass
 class Watched:
-    """A quota source that remembers its questions; `gate` holds its answers back, `is_down` fails them."""
+    """A source that remembers its questions; `gate` and `delay_seconds` hold its answers back, `is_down` fails them."""
 
     buckets: Buckets
     clock: SetClock
     asked: list[tuple[int, int]] = field(default_factory=list)
     gate: asyncio.Event | None = None
+    delay_seconds: float = 0.0
     is_down: bool = False
 
     async def take(self, subject: Subject, *, wanted: int, returned: int) -> Taken:
@@ -43,6 +44,7 @@ class Watched:
             await self.gate.wait()
         if self.is_down:
             raise SourceUnavailable("the double is down")
+        self.clock.advance(self.delay_seconds)
         return self.buckets.take(subject, wanted=wanted, returned=returned, now=self.clock())
 
 
@@ -146,6 +148,14 @@ async def test_no_answer_is_no_permit_and_the_next_call_asks_again() -> None:
             await node.call()
     node.source.is_down = False
     assert isinstance(await node.call(), Permit)
+
+
+async def test_an_answer_that_comes_late_is_used_by_those_who_waited_for_it() -> None:
+    node = Node(Quota("credential", 60, 100))
+    node.source.delay_seconds = 2 * LEASE_SECONDS
+    calls = [asyncio.create_task(node.call()) for _ in range(3)]
+    assert all(isinstance(made, Permit) for made in await asyncio.gather(*calls))
+    assert len(node.source.asked) <= 3
 
 
 async def test_no_more_credentials_are_remembered_than_allowed() -> None:

@@ -20,6 +20,9 @@ from mandat.protocol.refusals import Reason
 LEASE_SECONDS: Final = 0.25
 """How long calls that were taken ahead may be used; also how long a refusal is repeated without asking again."""
 
+HANDOVER_SECONDS: Final = 0.05
+"""How long an answer that came late may be used by those who wait for it."""
+
 MOST_AHEAD: Final = 256
 MAX_LEASES: Final = 65_536
 
@@ -136,8 +139,10 @@ class CallQuotas:
             lease.left, lease.kind, lease.left_in_bucket = taken.granted, taken.kind, taken.left
             lease.more_at = answered_at + taken.wait_seconds
             lease.ahead = pace if taken.granted else 0
-            # Counted from before the question: the buckets may have granted at once.
-            lease.until = now + LEASE_SECONDS if taken.granted else answered_at + min(LEASE_SECONDS, taken.wait_seconds)
+            # Counted from before the question, as the buckets may have granted at once; yet whoever waits gets his.
+            usable_until = max(now + LEASE_SECONDS, answered_at + HANDOVER_SECONDS)
+            refused_until = answered_at + min(LEASE_SECONDS, taken.wait_seconds)
+            lease.until = usable_until if taken.granted else refused_until
         finally:
             lease.refilling = None
 
