@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +74,8 @@ def test_r10_half_open_connections_end_in_time_and_cost_the_others_nothing(scene
     if most < HALF_OPEN + 500:
         pytest.skip(f"NOT TESTED: {HALF_OPEN} sockets, this machine allows {most}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    limits = [Path(f"/proc/{pid}/limits").read_text() for pid in scene.gateways()]
+    assert all(int(re.findall(r"Max open files +(\d+)", text)[0]) >= min(most, 16_384) for text in limits)
     before = resident_bytes(scene.gateways())
     arguments = [str(scene.installation.port), str(HALF_OPEN), str(HEAD_SECONDS + 30)]
     command = [sys.executable, "-m", "torture.horde", *arguments]

@@ -65,11 +65,15 @@ class Child:
             await self._process.wait()
 
 
-async def start_child(spec: ChildSpec) -> Child:
+async def start_child(spec: ChildSpec, *, after: "asyncio.Task[None] | None" = None) -> Child:
     """Starts the child and waits until it is ready.
 
+    Args:
+        spec: what to start.
+        after: the child loads its code meanwhile, and does nothing else before this has ended well.
+
     Raises:
-        Problem: with the child's own sentence, or saying that it ended before it was ready.
+        Problem: with the child's own sentence, or saying that it ended before it was ready; or that of `after`.
     """
     read_end, write_end = os.pipe()
     try:
@@ -77,14 +81,22 @@ async def start_child(spec: ChildSpec) -> Child:
             sys.executable,
             "-m",
             spec.module,
-            json.dumps({**spec.options, "ready_fd": write_end}),
+            json.dumps({**spec.options, "ready_fd": write_end, "supervisor": os.getpid(), "waits": after is not None}),
             pass_fds=(*spec.fds, write_end),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if after is None else asyncio.subprocess.PIPE,
             start_new_session=True,
         )
     finally:
         os.close(write_end)
     child = Child(spec, process)
+    if after is not None and process.stdin is not None:
+        try:
+            await asyncio.shield(after)
+        except BaseException:
+            os.close(read_end)
+            await child.stop()
+            raise
+        process.stdin.close()
     try:
         line = await asyncio.wait_for(_read_line(read_end), READY_SECONDS)
     except TimeoutError:
@@ -116,9 +128,16 @@ async def _read_line(read_end: int) -> bytes:
 
 
 def child_options(arguments: Sequence[str]) -> dict[str, object]:
-    """For the child's side: its options, from its command line. From here on it ends when its supervisor does."""
+    """For the child's side: its options, from its command line. From here on it ends when its supervisor does.
+
+    Returns when the child may begin: its code is loaded by then, whatever it had to wait for (`start_child`).
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     options: dict[str, object] = json.loads(arguments[1])
+    if options.get("waits"):
+        sys.stdin.read()
+    if options.get("supervisor") not in (None, os.getppid()):
+        sys.exit(1)  # it died before the kernel was told to tell us
     return options
 
 

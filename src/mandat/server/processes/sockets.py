@@ -1,5 +1,6 @@
 """Listening sockets: the public ones, which outlive reloads, and the private ones between the processes of a node."""
 
+import resource
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from mandat.server.problems import Problem
 
 BACKLOG = 1024
 PUBLIC_BACKLOG = 4096
+
+DESCRIPTORS = 65_536
+"""For each process: a worker's most connections (`Limits.max_connections`), as many to upstreams, and files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,17 @@ def listen_publicly(config: Config) -> Listeners:
         for listener in bound:
             listener.close()
         raise
+
+
+def allow_many_descriptors() -> None:
+    """Raises this process's bound, and that of its children, as far as the system allows.
+
+    The usual 1,024 are used up by as many clients that only connect and wait.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bind(address: str, *, hint: str) -> socket.socket:

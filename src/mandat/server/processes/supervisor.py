@@ -32,7 +32,7 @@ from mandat.server.processes.database_watch import (
     report_replication,
 )
 from mandat.server.processes.redis_watch import refuse_bad_redis, report_redis
-from mandat.server.processes.sockets import Listeners, listen_publicly
+from mandat.server.processes.sockets import Listeners, allow_many_descriptors, listen_publicly
 from mandat.server.processes.tls import CHECK_SECONDS, TlsIdentity
 from mandat.storage.postgres.node_epoch import create_epoch
 
@@ -74,6 +74,7 @@ class Supervisor:
         _prepare_folders(self._layout)
         lock = _lock_data(self._layout)
         await refuse_bad_redis(self._config)
+        allow_many_descriptors()
         await refuse_unreplicated(self._config, self._layout)
         listeners = listen_publicly(self._config)
         memory = ReplayMemory(
@@ -178,8 +179,8 @@ class Supervisor:
         self._generation += 1
         generation = self._generation
         common: dict[str, object] = {"config": str(self._config_file), "generation": generation}
-        await self._keep(ChildSpec("authority", "mandat.server.processes.authority", common), generation=generation)
-        await refuse_bad_gateway_role(self._layout)
+        # Loading their code takes the doors about as long as the authority needs: they do it side by side.
+        authority = asyncio.get_running_loop().create_task(self._start_authority(common, generation))
         gateways = [
             self._keep(
                 ChildSpec(
@@ -189,17 +190,23 @@ class Supervisor:
                     listeners.fds(),
                 ),
                 generation=generation,
+                after=authority,
             )
             for number in range(worker_count(self._config))
         ]
         # All of them come to their end, well or not, before the first problem is told: nobody starts behind our back.
-        doors = [*gateways, *self._forward_auth_keepers(listeners, common, generation)]
-        for outcome in await asyncio.gather(*doors, return_exceptions=True):
+        doors = [*gateways, *self._forward_auth_keepers(listeners, common, generation, after=authority)]
+        for outcome in await asyncio.gather(authority, *doors, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
 
+    async def _start_authority(self, common: dict[str, object], generation: int) -> None:
+        """It makes keys and databases when they are missing, so nobody else may look at them before."""
+        await self._keep(ChildSpec("authority", "mandat.server.processes.authority", common), generation=generation)
+        await refuse_bad_gateway_role(self._layout)
+
     def _forward_auth_keepers(
-        self, listeners: Listeners, common: dict[str, object], generation: int
+        self, listeners: Listeners, common: dict[str, object], generation: int, *, after: "asyncio.Task[None]"
     ) -> list[Coroutine[Any, Any, None]]:
         """As many processes as gateways, when proxies may ask at all."""
         if listeners.asked is None:
@@ -214,13 +221,14 @@ class Supervisor:
                     (fd,),
                 ),
                 generation=generation,
+                after=after,
             )
             for number in range(worker_count(self._config))
         ]
 
-    async def _keep(self, spec: ChildSpec, *, generation: int) -> None:
+    async def _keep(self, spec: ChildSpec, *, generation: int, after: "asyncio.Task[None] | None" = None) -> None:
         """Starts a child and leaves a task behind that restarts it; raises Problem when the first start fails."""
-        child = await start_child(spec)
+        child = await start_child(spec, after=after)
         log.info("started", process=spec.name, pid=child.pid, generation=generation)
         keeper = asyncio.get_running_loop().create_task(_keep_alive(child))
         self._keepers[keeper] = (spec.name, generation)
