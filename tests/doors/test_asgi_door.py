@@ -196,3 +196,22 @@ async def test_pre_flight_requests_are_answered_for_paths_of_the_api_only() -> N
 async def test_the_host_is_that_of_the_caller() -> None:
     application = await served(asgi_call())
     assert (b"host", HOST.encode()) in application.scopes[0]["headers"]
+
+
+async def test_an_address_that_guesses_waits_and_so_does_everybody_behind_it_but_nobody_else() -> None:
+    guard = make_guard(limits=Limits(failures_burst=3, failures_per_second=0.001))
+    application = Application()
+    for _ in range(3):
+        guess = asgi_call()
+        guess.scope["headers"] = [
+            (name, b"$1$" + b"0" * 40 if name == b"x-ovh-signature" else value)
+            for name, value in guess.scope["headers"]
+        ]
+        await served(guess, application, guard)
+        assert guess.status == 400
+    honest, elsewhere = asgi_call(), asgi_call(client=("192.0.2.8", 4711))
+    await served(honest, application, guard)
+    assert (honest.status, json.loads(honest.body)["errorCode"]) == (429, "TOO_MANY_FAILURES")
+    assert int(honest.headers["retry-after"]) > 0
+    await served(elsewhere, application, guard)
+    assert [scope["client"][0] for scope in application.scopes] == ["192.0.2.8"]
