@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
@@ -120,10 +120,24 @@ def signed_calls(port: int, keys: Keys, *, origin: str = "") -> list[str]:
     return [composed(port, keys.fields(number, origin=host, at=now)) for number in range(keys.count)]
 
 
-def composed(port: int, fields: Sequence[tuple[str, str]]) -> str:
-    """A GET of the call with these fields, as on the wire."""
+def forged_calls(port: int, keys: Keys) -> dict[str, str]:
+    """What a door that checks signed calls must refuse, by the words for it."""
+    now, origin = int(time.time()), f"http://127.0.0.1:{port}"
+    other = replace(keys, application_secret="0" * 32)
+    outside = "/1.0/domain/zone/example.org/soa"
+    return {
+        "an unsigned call": composed(port, []),
+        "a signature with another secret": composed(port, other.fields(0, origin=origin, at=now)),
+        "a signature of an hour ago": composed(port, keys.fields(0, origin=origin, at=now - 3600)),
+        "an unknown credential": composed(port, keys.fields(keys.count, origin=origin, at=now)),
+        "a call that no rule covers": composed(port, keys.fields(0, origin=origin, at=now, target=outside), outside),
+    }
+
+
+def composed(port: int, fields: Sequence[tuple[str, str]], target: str = CALL) -> str:
+    """A GET with these fields, as on the wire."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return f"GET {CALL} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n"
+    return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n"
 
 
 def permission_requests(port: int, keys: Keys) -> list[str]:

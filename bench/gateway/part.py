@@ -11,7 +11,7 @@ from bench.api import Running, trivial_api
 from bench.credentials import Keys, make_keys
 from bench.figures import Figure, Goal, Result, Size, Table, at_least, at_most, ratios, shown, spread
 from bench.gateway import peers
-from bench.load import Outcome, ask, composed, run_wrk, signed_calls
+from bench.load import Outcome, ask, forged_calls, run_wrk, signed_calls
 from bench.machine import say
 from bench.running import PeerMissing, free_ports
 
@@ -66,21 +66,25 @@ def run(folder: Path, size: Size, *, wanted: Sequence[str] = PEERS) -> Result:
         contenders = [started(stack, MANDAT, mandat_port, lambda: peers.mandat(folder, mandat_port))]
         for name, port in zip(wanted, ports, strict=True):
             contenders.append(started(stack, name, port, _starter(name, folder, port, api_port, keys)))
-        refuse_without_key(contenders)
+        check_refusals(contenders, keys)
         _measure(contenders, keys, folder, size)
         direct = Contender("the API itself", api_port, 0)
         _measure_alone([direct, *(one for one in contenders if one.name in (MANDAT, NGINX))], keys, folder, size)
     return _result(contenders, direct)
 
 
-def refuse_without_key(contenders: list[Contender]) -> None:
-    """A door that lets an unsigned call pass checks nothing: it is not what we measure against."""
+def check_refusals(contenders: list[Contender], keys: Keys) -> None:
+    """A door that lets a forged call pass checks nothing: it is not what we measure against."""
     for contender in contenders:
         if contender.name not in (MANDAT, LUA) or contender.missing:
             continue
-        answer = ask(contender.port, composed(contender.port, [("X-Ovh-Consumer", "none")]))
-        if answer.status < 400:
-            contender.missing = f"lets an unsigned call pass ({answer.status})"
+        try:
+            for what, call in forged_calls(contender.port, keys).items():
+                status = ask(contender.port, call).status
+                if not 400 <= status < 500:
+                    contender.missing = f"lets {what} pass ({status})"
+        except PeerMissing as fault:
+            contender.missing = str(fault)
 
 
 def started(stack: ExitStack, name: str, port: int, start: Callable[[], Running]) -> Contender:
