@@ -91,6 +91,7 @@ def marketplace(
     *,
     endpoint: str | None = None,
     data: Path = Path("mandat-marketplace"),
+    database: str | None = None,
     port: int = 8701,
     public_url: str | None = None,
     setup_code: Annotated[bool, Parameter(negative="")] = False,
@@ -103,6 +104,8 @@ def marketplace(
         The API it works with: a name such as ovh-eu, or an http(s) URL; else $OVH_ENDPOINT.
     data
         Its folder.
+    database
+        A PostgreSQL database that several marketplaces share, postgresql://USER@HOST/NAME; the password in $PGPASSWORD.
     port
         Where it listens on 127.0.0.1.
     public_url
@@ -115,7 +118,9 @@ def marketplace(
     endpoint = endpoint or os.environ.get("OVH_ENDPOINT")
     if not endpoint:
         raise UsageFault("Which API does the marketplace work with? Give --endpoint, or set OVH_ENDPOINT.")
-    return program.run_marketplace(data, _port("port", port), endpoint, public_url, new_setup_code=setup_code)
+    return program.run_marketplace(
+        data, _port("port", port), endpoint, public_url, new_setup_code=setup_code, database=database
+    )
 
 
 def init(config: Path = Path("mandat.toml")) -> int:

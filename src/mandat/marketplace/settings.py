@@ -1,7 +1,7 @@
 """What the marketplace is told at its start."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,8 @@ class MarketplaceSettings:
 
     Attributes:
         folder: its data: database, journal, key file. Made when it does not exist.
+        database: "postgresql://USER@HOST/NAME" for one that several marketplaces share, each with a folder of its own
+            and the same key file in it; None for SQLite in the folder.
         endpoint: the provider: a name such as "ovh-eu", or a URL such as "http://127.0.0.1:8700/1.0".
         host, port: where it listens.
         public_url: scheme, host and port under which browsers reach it, no path. None: http://localhost:PORT.
@@ -39,6 +41,7 @@ class MarketplaceSettings:
     rights_url: str | None = None
     repeats_safely: bool | None = None
     trusted_proxies: tuple[str, ...] = ()
+    database: str | None = field(default=None, repr=False)
 
     @property
     def on_loopback(self) -> bool:

@@ -13,7 +13,7 @@ from mandat.look.environment import page_environment
 from mandat.look.form_token import FormTokens
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.desk import Desk
-from mandat.marketplace.installs.engine import DbosEngine
+from mandat.marketplace.installs.engine import DbosEngine, Shared
 from mandat.marketplace.installs.health import Visit, visitor
 from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.removal import Removals
@@ -35,13 +35,24 @@ from mandat.marketplace.store.editions import Editions
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.people import People
 from mandat.marketplace.store.permissions import Permissions
+from mandat.marketplace.store.postgres import check_key, driver_url, is_key_known, open_postgres
 from mandat.marketplace.store.registrations import Registrations
 from mandat.marketplace.store.vault import KEY_BYTES, Vault, VaultBroken, create_key_file, read_key_file
+from mandat.marketplace.store.workers import Workers
 
 KEY_FILE = "marketplace.key"
 """Whoever has this file and the database has the customers' keys: keep it out of the database's backups."""
 
+EXECUTOR_FILE = "marketplace.worker"
+"""The name of this marketplace among those that share a database: the same at every start."""
+
+LONGEST_WAIT_SECONDS = 1.0
+"""For news of an installation that another marketplace may be at work on."""
+
 TEMPLATES = Path(__file__).parent / "pages" / "templates"
+
+
+_OTHER_KEY = "The key file in {folder} is not the one this database was made with; put back the right one."
 
 
 @dataclass(slots=True)
@@ -80,7 +91,7 @@ def open_marketplace(
     origin = settings.origin()
     base = settings.base()
     stacks = _read_stacks()
-    database, vault, registrations = _open_store(settings.folder, base=base, entropy=entropy)
+    database, vault, registrations = _open_store(settings, base=base, entropy=entropy)
     installations = Installations(database)
     books = Books(
         installations=installations,
@@ -89,12 +100,15 @@ def open_marketplace(
         shelf=Shelf(stacks, source_of=installations.source_of),
     )
     provider = SdkProvider(base, _keys_of(registrations), transport=transport)
-    announcer = Announcer()
+    announcer = Announcer(longest_seconds=None if settings.database is None else LONGEST_WAIT_SECONDS)
     visit = visit or visitor(provider_on_loopback=is_loopback(urlsplit(base).hostname or ""))
     runner = StepRunner(
         books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat(), visit=visit
     )
-    engine = DbosEngine(settings.folder, installations, runner, clock=clock)
+    shared = None
+    if settings.database is not None:
+        shared = Shared(driver_url(settings.database), _executor(settings.folder, entropy), Workers(database))
+    engine = DbosEngine(settings.folder, installations, runner, clock=clock, shared=shared)
     desk = Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy)
     site = Site(
         settings=settings,
@@ -126,18 +140,36 @@ def _templates() -> Environment:
     return templates
 
 
-def _open_store(folder: Path, *, base: str, entropy: Callable[[int], bytes]) -> tuple[Database, Vault, Registrations]:
+def _open_store(
+    settings: MarketplaceSettings, *, base: str, entropy: Callable[[int], bytes]
+) -> tuple[Database, Vault, Registrations]:
+    folder, shared = settings.folder, settings.database is not None
     _make_folder(folder)
-    existed = database_exists(folder)
-    database = open_database(folder)
+    existed = not shared and database_exists(folder)
+    database = open_database(folder) if settings.database is None else open_postgres(settings.database, folder)
     try:
-        vault = Vault(_key(folder, existed=existed, entropy=entropy), entropy=entropy)
+        vault = Vault(
+            _key(folder, existed=existed or (shared and is_key_known(database)), entropy=entropy), entropy=entropy
+        )
         registrations = Registrations(database, vault, endpoint=base)
+        if shared and not check_key(database, vault.derive("key check").hex()):
+            raise StartRefused(_OTHER_KEY.format(folder=folder))
         _check_key_file(registrations, folder)
     except BaseException:
         database.close()
         raise
     return database, vault, registrations
+
+
+def _executor(folder: Path, entropy: Callable[[int], bytes]) -> str:
+    """This marketplace's name for the others; made at the first start."""
+    path = folder / EXECUTOR_FILE
+    try:
+        if not path.exists():
+            path.write_text(f"marketplace-{entropy(8).hex()}\n")
+        return path.read_text().strip()
+    except OSError as fault:
+        raise StartRefused(f"The file {path} cannot be used ({fault.strerror}).") from None
 
 
 def _read_stacks() -> list[Stack]:
@@ -176,9 +208,7 @@ def _check_key_file(registrations: Registrations, folder: Path) -> None:
     try:
         registrations.find()
     except VaultBroken:
-        raise StartRefused(
-            f"The key file in {folder} is not the one this database was made with; put back the right one."
-        ) from None
+        raise StartRefused(_OTHER_KEY.format(folder=folder)) from None
 
 
 def _keys_of(registrations: Registrations) -> Callable[[], tuple[str, str] | None]:

@@ -77,12 +77,21 @@ def run_sandbox(
     )
 
 
-def run_marketplace(folder: Path, port: int, endpoint: str, public_url: str | None, *, new_setup_code: bool) -> int:
+def run_marketplace(
+    folder: Path, port: int, endpoint: str, public_url: str | None, *, new_setup_code: bool, database: str | None = None
+) -> int:
     """`mandat marketplace`: the reference marketplace, against any endpoint."""
     from mandat.server.processes.marketplace import run
 
     configure_logs("info")
-    return run(folder=folder, port=port, endpoint=endpoint, public_url=public_url, new_setup_code=new_setup_code)
+    return run(
+        folder=folder,
+        port=port,
+        endpoint=endpoint,
+        public_url=public_url,
+        new_setup_code=new_setup_code,
+        database=database,
+    )
 
 
 def write_config(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Tells waiting pages that an installation changed. In memory: a page that missed it reads the database anyway."""
+"""Tells waiting pages that an installation changed. In memory: a page that missed it reads the database anyway.
+
+Where several marketplaces share a database, another one may be at work: then nobody waits for news for long.
+"""
 
 import asyncio
 import threading
@@ -6,9 +9,14 @@ from collections import defaultdict
 
 
 class Announcer:
-    """From worker threads to the event loop of the pages."""
+    """From worker threads to the event loop of the pages.
 
-    def __init__(self) -> None:
+    Args:
+        longest_seconds: that anybody waits; None for as long as asked for.
+    """
+
+    def __init__(self, *, longest_seconds: float | None = None) -> None:
+        self._longest_seconds = longest_seconds
         self._lock = threading.Lock()
         self._waiting: defaultdict[str, set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]] = defaultdict(set)
         self.closed = False
@@ -25,11 +33,11 @@ class Announcer:
             for waiting in self._waiting.values():
                 self._wake(waiting)
 
-    @staticmethod
-    async def wait(seen: asyncio.Event, *, timeout_seconds: float) -> None:
+    async def wait(self, seen: asyncio.Event, *, timeout_seconds: float) -> None:
         """Until `seen` is set, or the time is over."""
+        longest_seconds = timeout_seconds if self._longest_seconds is None else self._longest_seconds
         try:
-            await asyncio.wait_for(seen.wait(), timeout_seconds)
+            await asyncio.wait_for(seen.wait(), min(timeout_seconds, longest_seconds))
         except TimeoutError:
             return
 

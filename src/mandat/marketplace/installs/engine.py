@@ -1,8 +1,10 @@
 """The engine: courses on DBOS, so that a killed marketplace goes on where it was.
 
-DBOS keeps its journal in a SQLite file of its own. It is imported when the engine starts, in a thread: the import takes
-about a second, and pages need not wait for it. What must run is in the marketplace's own database; the engine compares
-at its start and from time to time, so that nothing depends on a hand-over that a crash could swallow.
+DBOS keeps its journal in a SQLite file of its own, or in the PostgreSQL database that several marketplaces share: then
+each gives signs of life, and what a silent one left is taken over by another. DBOS is imported when the engine starts,
+in a thread: the import takes about a second, and pages need not wait for it. What must run is in the marketplace's own
+database; the engine compares at its start and from time to time, so that nothing depends on a hand-over that a crash
+could swallow.
 Source: dependencies.md 5 (measured traps: journal mode, application version, executor id).
 """
 
@@ -10,6 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +23,7 @@ from mandat.marketplace.states import AT_WORK, Event
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind
+from mandat.marketplace.store.workers import Workers
 
 JOURNAL_FILE = "journal.sqlite"
 APPLICATION = "mandat-marketplace"
@@ -29,6 +33,10 @@ EXECUTOR = "marketplace-1"
 """The same at every start: DBOS recovers what this executor left."""
 
 COMPARE_SECONDS = 20.0
+BEAT_SECONDS = 3.0
+SILENT_SECONDS = 15.0
+"""After so long without a sign of life, another marketplace on the same database takes over."""
+
 _MAX_THREADS = 64
 _GOING_ON = ("PENDING", "ENQUEUED", "DELAYED")
 
@@ -42,13 +50,38 @@ class Engine(Protocol):
         """Sees to it that this attempt runs; asking twice is harmless."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several marketplaces on one PostgreSQL database need.
+
+    Attributes:
+        database_url: as SQLAlchemy takes it.
+        executor: this one's name, the same at every start; no other has it.
+    """
+
+    database_url: str = field(repr=False)
+    executor: str
+    workers: Workers
+
+
 class DbosEngine:
-    """Courses on DBOS. One for each process."""
+    """Courses on DBOS. One for each process.
+
+    Args:
+        folder: where the journal lies, unless it is `shared`.
+    """
 
     def __init__(
-        self, folder: Path, installations: Installations, runner: StepRunner, *, clock: Callable[[], float]
+        self,
+        folder: Path,
+        installations: Installations,
+        runner: StepRunner,
+        *,
+        clock: Callable[[], float],
+        shared: Shared | None = None,
     ) -> None:
         self._folder = folder
+        self._shared = shared
         self._installations = installations
         self._runner = runner
         self._clock = clock
@@ -95,22 +128,42 @@ class DbosEngine:
             return
         while True:
             try:
+                if self._shared is not None:
+                    self._shared.workers.beat(self._shared.executor)
+                    self._take_over(self._shared)
                 for installation in self._installations.list_running():
                     self.start(installation)
             except StoreUnavailable:
                 _log.warning("the database does not answer; the engine will look again")
-            if self._stopping.wait(COMPARE_SECONDS):
+            except Exception:
+                _log.exception("the engine could not compare; it will look again")
+            if self._stopping.wait(COMPARE_SECONDS if self._shared is None else BEAT_SECONDS):
                 return
+
+    def _take_over(self, shared: Shared) -> None:
+        """Gives the courses of marketplaces that fell silent to whoever is alive. One marketplace at a time does so."""
+        with shared.workers.taking_over(silent_seconds=SILENT_SECONDS) as silent:
+            if not silent:
+                return
+            left = self._dbos.list_workflows(status="PENDING", executor_id=silent, load_input=False, load_output=False)
+            for workflow in left:
+                _log.warning(
+                    "course %s of a marketplace that fell silent goes on here or elsewhere", workflow.workflow_id
+                )
+                self._dbos.resume_workflow(workflow.workflow_id)
 
     def _launch(self) -> None:
         from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer  # noqa: PLC0415 see the module's docstring
 
-        prepare_journal(self._folder / JOURNAL_FILE)
+        if self._shared is None:
+            prepare_journal(self._folder / JOURNAL_FILE)
         config: DBOSConfig = {
             "name": APPLICATION,
-            "system_database_url": f"sqlite:///{self._folder / JOURNAL_FILE}",
+            "system_database_url": (
+                f"sqlite:///{self._folder / JOURNAL_FILE}" if self._shared is None else self._shared.database_url
+            ),
             "application_version": APPLICATION_VERSION,
-            "executor_id": EXECUTOR,
+            "executor_id": EXECUTOR if self._shared is None else self._shared.executor,
             "serializer": DBOSPortableJSONSerializer(),
             "max_executor_threads": _MAX_THREADS,
             "log_level": "WARNING",
@@ -127,6 +180,8 @@ class DbosEngine:
                 step_ids=step_ids,
             )
 
+        if self._shared is not None:
+            self._shared.workers.beat(self._shared.executor)  # before any course could be this one's
         # Without a limit to recoveries: a marketplace that is killed a hundred times still finishes.
         self._workflow = DBOS.workflow(name="install", max_recovery_attempts=None)(install)
         DBOS.launch()

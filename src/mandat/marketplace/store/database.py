@@ -1,6 +1,7 @@
 """Opening the database file, and the two ways into it: reading, and writing one at a time.
 
-Journal WAL, synchronous FULL: what was said to be saved survives a power cut (threats.md 1.7).
+Journal WAL, synchronous FULL: what was said to be saved survives a power cut (threats.md 1.7). The same on a
+PostgreSQL server is `mandat.marketplace.store.postgres`.
 """
 
 import fcntl
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, CursorResult, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from mandat.marketplace.problems import StartRefused
@@ -27,11 +29,24 @@ class StoreUnavailable(Exception):
 
 
 class Database:
-    """An open database. May be used from any thread."""
+    """An open database. May be used from any thread.
 
-    def __init__(self, engine: Engine, lock_file: IO[str]) -> None:
+    Args:
+        begin_reading, begin_writing: the statements that begin a transaction; one writes at a time.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        lock_file: IO[str],
+        *,
+        begin_reading: str = "BEGIN",
+        begin_writing: str = "BEGIN IMMEDIATE",
+    ) -> None:
         self._engine = engine
         self._lock_file = lock_file
+        self._begin_reading = begin_reading
+        self._begin_writing = begin_writing
         self._writing = threading.Lock()
 
     @contextmanager
@@ -43,7 +58,7 @@ class Database:
         """
         try:
             with self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
+                connection.exec_driver_sql(self._begin_reading)
                 yield connection
                 connection.rollback()
         except SQLAlchemyError as fault:
@@ -58,7 +73,7 @@ class Database:
         """
         try:
             with self._writing, self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.exec_driver_sql(self._begin_writing)
                 yield connection
                 connection.commit()
         except SQLAlchemyError as fault:
@@ -70,13 +85,26 @@ class Database:
         self._lock_file.close()
 
 
+def insert_unless_there(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":
+    """An INSERT that can say what is to happen on a conflict, in the words of this connection's database."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def new_id(inserted: CursorResult[Any]) -> int:
+    """The number that the database gave to the one row that was inserted."""
+    key = inserted.inserted_primary_key
+    if key is None:
+        raise LookupError("no row was inserted")
+    return int(key[0])
+
+
 def open_database(folder: Path) -> Database:
     """Opens the database in `folder`, and makes it when there is none. One process at a time.
 
     Raises:
         StartRefused: with the sentence to show: folder not writable, in use, database of a newer version, damaged.
     """
-    lock_file = _take_lock(folder)
+    lock_file = take_lock(folder)
     engine = create_engine(f"sqlite:///{folder / DATABASE_FILE}", connect_args={"timeout": _BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
     try:
@@ -97,7 +125,8 @@ def database_exists(folder: Path) -> bool:
     return (folder / DATABASE_FILE).exists()
 
 
-def _take_lock(folder: Path) -> IO[str]:
+def take_lock(folder: Path) -> IO[str]:
+    """One process for each folder. Raises StartRefused when there is another."""
     try:
         lock_file = (folder / LOCK_FILE).open("a")
     except OSError as fault:

@@ -4,10 +4,9 @@ import json
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mandat.marketplace.states import UPGRADE, Event, State, StepState, sources
-from mandat.marketplace.store.database import Database
+from mandat.marketplace.store.database import Database, insert_unless_there
 from mandat.marketplace.store.schema import documents, editions, installations, steps
 from mandat.marketplace.store.values import NewEdition
 
@@ -110,7 +109,11 @@ def _is_known(connection: Connection, installation_id: str, number: int) -> bool
 
 def _insert(connection: Connection, installation_id: str, new: NewEdition) -> None:
     edition = new.edition
-    connection.execute(upsert(documents).values(digest=edition.digest, source=new.source).on_conflict_do_nothing())
+    connection.execute(
+        insert_unless_there(connection, documents)
+        .values(digest=edition.digest, source=new.source)
+        .on_conflict_do_nothing()
+    )
     connection.execute(
         insert(editions).values(
             installation_id=installation_id,
@@ -127,7 +130,7 @@ def _insert(connection: Connection, installation_id: str, new: NewEdition) -> No
         _row(installation_id, record_id, FIRST_POSITION * edition.number + place, new)
         for place, record_id in enumerate([*new.known, *new.waiting])
     ]
-    connection.execute(upsert(steps).on_conflict_do_nothing(), rows)
+    connection.execute(insert_unless_there(connection, steps).on_conflict_do_nothing(), rows)
 
 
 def _settle(connection: Connection, found: Row[Any], number: int, *, at: float) -> None:

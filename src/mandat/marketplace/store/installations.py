@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.states import AT_WORK, STARTS_AN_ATTEMPT, Event, State, StepState, sources
-from mandat.marketplace.store.database import Database
+from mandat.marketplace.store.database import Database, insert_unless_there
 from mandat.marketplace.store.schema import asks, connections, documents, editions, installations, steps
 from mandat.marketplace.store.values import Edition, Installation, NewInstallation, Problem, ProblemKind, StepRecord
 from mandat.protocol.access_rule import AccessRule
@@ -25,7 +24,9 @@ class Installations:
         """Keeps an order, in state AWAITING_PERMISSION, with its steps waiting, and the document it is made from."""
         with self._database.writing() as connection:
             connection.execute(
-                upsert(documents).values(digest=order.digest, source=order.source).on_conflict_do_nothing()
+                insert_unless_there(connection, documents)
+                .values(digest=order.digest, source=order.source)
+                .on_conflict_do_nothing()
             )
             connection.execute(
                 insert(installations).values(
@@ -140,9 +141,11 @@ class Installations:
             connection.execute(
                 update(installations).where(installations.c.id == installation_id).values(removal_rules=stored)
             )
-            added = upsert(steps)
+            added = insert_unless_there(connection, steps)
             # An upgrade that stopped may have left a step of removing that is due now, at another place.
-            connection.execute(added.on_conflict_do_update(set_={"position": added.excluded.position}), rows)
+            known = ["installation_id", "step_id"]
+            moved = {"position": added.excluded.position}
+            connection.execute(added.on_conflict_do_update(index_elements=known, set_=moved), rows)
 
     def forget(self, installation_id: str, *, state: State) -> bool:
         """Takes an installation out of the list, with all that is known about it, if it still is in `state`."""

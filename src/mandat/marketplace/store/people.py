@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mandat.marketplace.store.database import Database
+from mandat.marketplace.store.database import Database, new_id
 from mandat.marketplace.store.schema import sessions, users
 
 
@@ -46,7 +46,7 @@ class People:
                 row = connection.execute(insert(users).values(login=login, password_hash=password_hash, at=at))
             except IntegrityError:
                 return None
-            return User(int(row.lastrowid), login, password_hash)
+            return User(new_id(row), login, password_hash)
 
     def find_user(self, login: str) -> User | None:
         """By login in small letters."""

@@ -8,9 +8,8 @@ import json
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from mandat.marketplace.store.database import Database
+from mandat.marketplace.store.database import Database, insert_unless_there, new_id
 from mandat.marketplace.store.schema import asks, connections
 from mandat.marketplace.store.values import Connection
 from mandat.marketplace.store.vault import Vault
@@ -60,7 +59,7 @@ class Permissions:
         sealed = self._vault.seal(json.dumps(kept), "ask", user_id, installation_id, session_hash.hex())
         with self._database.writing() as connection:
             connection.execute(
-                upsert(asks)
+                insert_unless_there(connection, asks)
                 .values(
                     installation_id=installation_id,
                     session_hash=session_hash,
@@ -84,7 +83,7 @@ class Permissions:
             row = connection.execute(
                 insert(connections).values(user_id=user_id, installation_id=installation_id, sealed_key=b"", at=at)
             )
-            connection_id = int(row.lastrowid)
+            connection_id = new_id(row)
             sealed = self._vault.seal(consumer_key, "consumer key", user_id, connection_id)
             connection.execute(update(connections).where(connections.c.id == connection_id).values(sealed_key=sealed))
         return connection_id

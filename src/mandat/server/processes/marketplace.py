@@ -22,6 +22,7 @@ def run(
     dns_server: str | None = None,
     rights_url: str | None = None,
     new_setup_code: bool = False,
+    database: str | None = None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> int:
     """Serves until SIGTERM or SIGINT.
@@ -37,6 +38,7 @@ def run(
         dns_server=dns_server,
         rights_url=rights_url,
         new_setup_code=new_setup_code,
+        database=database,
     )
     try:
         run_program(settings, on_ready=on_ready, clock=clock, entropy=entropy)
