@@ -22,7 +22,7 @@ class Size:
 
 
 FULL = Size(
-    "full", rounds=5, seconds=4, credentials=10_000, repeats=400, stored=1_000_000, cached=100_000, touching_seconds=280
+    "full", rounds=5, seconds=3, credentials=10_000, repeats=400, stored=1_000_000, cached=100_000, touching_seconds=240
 )
 QUICK = Size("quick", rounds=3, seconds=1, credentials=10_000, repeats=120, stored=10_000, cached=20_000)
 TINY = Size("tiny", rounds=1, seconds=0.3, credentials=20, repeats=5, stored=500, cached=500)
