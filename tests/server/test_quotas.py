@@ -1,5 +1,6 @@
 """Quotas of a running node: one for all its processes, changed by a reload, and shared over Redis."""
 
+import asyncio
 import shutil
 import signal
 from collections import Counter
@@ -10,6 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from doors.in_memory import Application, asgi_call
+from mandat.server.middleware import MandatMiddleware
 from support.ports import free_ports
 from support.redis import RedisServer
 from support.serving import Serving
@@ -104,7 +107,24 @@ def test_a_reload_changes_the_quota_and_forgets_no_call(node: tuple[Serving, Ins
     assert shop.outcomes(BURST + 1) == {200: BURST, 429: 1}
 
 
-def test_without_redis_each_node_counts_its_own_and_the_log_says_so(
+async def outcomes_beside(shop: Shop, calls: int) -> Counter[int]:
+    """Of calls to an application behind the middleware, on a machine without a node."""
+    app = MandatMiddleware(Application(), config=shop.installation.config, run=None)
+    found: Counter[int] = Counter()
+    path, origin = "/1.0/auth/currentCredential", shop.installation.origin
+    for _ in range(calls):
+        fields = {"Host": origin.removeprefix("http://")}
+        fields |= shop.installation.signature(shop.consumer_key, "GET", origin + path)
+        call = asgi_call(target=path)
+        call.scope["headers"] = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+        await app(call.scope, call.receive, call.send)
+        found[call.status] += 1
+    end = asgi_call()
+    await app({"type": "lifespan"}, end.receive, end.send)
+    return found
+
+
+def test_all_share_one_quota_over_redis_and_without_it_each_counts_its_own_and_the_log_says_so(
     installed: tuple[Installation, Installation], tmp_path: Path
 ) -> None:
     server, installation = RedisServer(tmp_path), installed[1]
@@ -112,7 +132,11 @@ def test_without_redis_each_node_counts_its_own_and_the_log_says_so(
     try:
         with installation.running() as running:
             shop = Shop.open(installation)
-            assert shop.outcomes(BURST + 1) == {200: BURST, 429: 1}
+            half = BURST // 2
+            assert shop.outcomes(half) == {200: half}
+            # 404: permitted, but the application beside has no such route.
+            assert asyncio.run(outcomes_beside(shop, BURST)) == {404: BURST - half, 429: half}
+            assert shop.outcomes(1) == {429: 1}
             server.stop()
 
             def lost() -> list[str]:
