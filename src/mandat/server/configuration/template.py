@@ -67,7 +67,7 @@ run = "run"
 # ha = true
 # gateway_url = "postgresql://mandat_gateway@db.example.com/mandat"
 
-# Where several nodes remember writes together; each by itself without it.
+# Where several nodes remember writes and count calls together; each by itself without it.
 # [redis]
 # url = "redis://cache.example.com:6379"
 # when_unreachable = "refuse"    # or "per-node"

@@ -57,7 +57,7 @@ class PostgresConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class RedisConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The server on which all nodes remember writes; each node by itself while `url` is empty."""
+    """The server on which all nodes remember writes and count calls; each node by itself while `url` is empty."""
 
     url: str = ""
     when_unreachable: Literal["refuse", "per-node"] = "refuse"
