@@ -41,7 +41,7 @@ BAD_FIELDS = [
 
 
 def _request(head: bytes) -> RequestHead | FramingFault:
-    return RequestParser().read_head(head, max_fields=64)
+    return RequestParser(64).read_head(head)
 
 
 def _answer(head: bytes, *, to_head: bool = False) -> AnswerHead | FramingFault:
@@ -103,8 +103,8 @@ def test_more_fields_than_the_limit_are_refused_and_the_limit_itself_is_not() ->
     st.lists(st.integers(1, 40), max_size=20),
 )
 def test_a_chunked_body_ends_at_its_end_however_it_is_cut_into_packets(bodies: list[bytes], cuts: list[int]) -> None:
-    parser = RequestParser()
-    parser.read_head(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", max_fields=64)
+    parser = RequestParser(64)
+    parser.read_head(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
     whole = b"".join(b"%x\r\n%b\r\n" % (len(body), body) for body in bodies) + b"0\r\n\r\n"
     stream = whole + b"GET /next HTTP/1.1\r\n\r\n"
     fed, found, position = 0, b"", 0

@@ -110,7 +110,8 @@ class EnforcementPoint:
         Returns:
             The decision, or a Suspended call for `finish`.
         """
-        steps = decide(head, self._policy, self._clock(), self._at_hand, body)
+        now = self._clock()
+        steps = decide(head, self._policy, now, self._at_hand, body)
         is_held = self.hold_freshness()
         try:
             return Suspended(head, steps, next(steps))
@@ -129,7 +130,7 @@ class EnforcementPoint:
                 if counted is None:
                     return Suspended(head, steps, decision)
                 decision = counted if isinstance(counted, Permit) else _about(decision, counted)
-        return self._settle(head, decision)
+        return self._settle(head, decision, now)
 
     async def finish(self, suspended: Suspended, read_body: BodyReader) -> Decision:
         """The decision about a suspended call. Await it once."""
@@ -145,7 +146,7 @@ class EnforcementPoint:
                 decision = counted if isinstance(counted, Permit) else _about(decision, counted)
         except SourceUnavailable:
             return Deny(Reason.STORAGE_UNAVAILABLE)
-        return self._settle(suspended.head, decision)
+        return self._settle(suspended.head, decision, self._clock())
 
     async def _drive(self, suspended: Suspended, need: Need, read_body: BodyReader) -> Decision:
         try:
@@ -174,11 +175,10 @@ class EnforcementPoint:
             return permit
         return _about(permit, Deny(Reason.REPLAYED, {"reason": "a call with this signature was already made"}))
 
-    def _settle(self, head: CallHead, decision: Decision) -> Decision:
+    def _settle(self, head: CallHead, decision: Decision, now: float) -> Decision:
         if isinstance(decision, Permit):
             rule = RULE_FREE_USE if decision.rule is None else str(decision.rule)
-            at = int(self._clock())
-            self._usage.note(decision.grant.credential_id, rule, head.address, at, decision.secret_id)
+            self._usage.note(decision.grant.credential_id, rule, head.address, int(now), decision.secret_id)
         elif decision.reason in _AUTHENTICATION_FAILURES:
             self._failures.note(head.address)
         return decision

@@ -67,17 +67,19 @@ class RequestParser:
     `is_complete` is True once the end of the message was found.
     """
 
-    __slots__ = ("_body_parts", "_headers", "_is_head_done", "_parser", "_target", "is_complete")
+    __slots__ = ("_body_parts", "_headers", "_is_head_done", "_max_fields", "_parser", "_target", "is_complete")
 
-    def __init__(self) -> None:
+    def __init__(self, max_fields: int) -> None:
+        """A head with more fields than `max_fields` is refused."""
         self._parser = httptools.HttpRequestParser(self)
+        self._max_fields = max_fields
         self._headers: Headers = []
         self._target = b""
         self._is_head_done = False
         self._body_parts: list[bytes] = []
         self.is_complete = False
 
-    def read_head(self, head: bytes, *, max_fields: int) -> RequestHead | FramingFault:
+    def read_head(self, head: bytes) -> RequestHead | FramingFault:
         """The head as a value. `head` ends with the empty line and holds nothing after it."""
         line_end = head.find(b"\r\n")
         version = head[line_end - 9 : line_end]
@@ -93,10 +95,10 @@ class RequestParser:
         if not self._is_head_done:
             return FramingFault("a malformed request head")
         headers, self._headers = self._headers, []
-        if len(headers) > max_fields:
+        if len(headers) > self._max_fields:
             return FramingFault("too many header fields")
         method = head[: head.find(b" ")]
-        return _request_head(method, self._target, headers, is_http_11=version == _VERSIONS[0])
+        return _request_head(method, self._target, headers, version == _VERSIONS[0])
 
     def feed_body(self, data: bytes) -> FramingFault | None:
         """More of the body. `data` must not reach beyond the end of the message, see `split_chunked`."""
@@ -149,7 +151,7 @@ def split_chunked(data: bytes, tail: bytes) -> list[bytes]:
     return pieces
 
 
-def _request_head(method: bytes, target: bytes, headers: Headers, *, is_http_11: bool) -> RequestHead | FramingFault:
+def _request_head(method: bytes, target: bytes, headers: Headers, is_http_11: bool) -> RequestHead | FramingFault:
     fields = dict(headers)
     if len(fields) == len(headers) and _BESIDE_HOST.isdisjoint(fields) and (host := fields.get(b"host")):
         # Most calls: nothing is repeated, and nothing says anything about framing.

@@ -25,19 +25,20 @@ _NOBODY: Final = Caller("", (), "")
 class ClientChannel(asyncio.Protocol):
     """See the module. `deadline` is on the loop's clock, `peer` is the text of the other end's address.
 
-    `stranger` is its caller as long as nothing else is known. `_buffer` is what was received and not used yet.
+    `stranger` is its caller as long as nothing else is known; `is_proxy` says that it is a trusted proxy. `_buffer` is
+    what was received and not used yet.
     """
 
     __slots__ = (
         "_buffer",
         "_door",
-        "_is_proxy",
         "_is_reading_paused",
         "_is_write_paused",
         "_lingered_bytes",
         "_outlet",
         "_transport",
         "deadline",
+        "is_proxy",
         "peer",
         "stranger",
     )
@@ -46,7 +47,7 @@ class ClientChannel(asyncio.Protocol):
         self._door = door
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
-        self._is_proxy = False
+        self.is_proxy = False
         self._is_reading_paused = False
         self._is_write_paused = False
         self._lingered_bytes = 0
@@ -66,7 +67,7 @@ class ClientChannel(asyncio.Protocol):
         peername = transport.get_extra_info("peername")
         self.peer = (plain_address(peername[0]) if peername else None) or ""
         self.stranger = Caller(self.peer, (), "")
-        self._is_proxy = self._door.desk.is_trusted(self.peer)
+        self.is_proxy = self._door.desk.is_trusted(self.peer)
 
     def _break(self) -> None:
         """Close with a reset, and send nothing any more."""

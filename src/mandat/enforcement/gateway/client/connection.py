@@ -14,7 +14,7 @@ from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.body import RequestBody
 from mandat.enforcement.gateway.client.channel import ClientChannel
 from mandat.enforcement.gateway.client.dispatch import dispatch
-from mandat.enforcement.gateway.client.exchange import Exchange
+from mandat.enforcement.gateway.client.exchange import Exchange, begin_exchange
 from mandat.enforcement.gateway.client.record import ExchangeRecord, note_no_request
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault, RequestParser, is_hopeless
@@ -54,7 +54,7 @@ class ClientConnection(ClientChannel):
 
     def __init__(self, door: Door) -> None:
         super().__init__(door)
-        self._parser = RequestParser()
+        self._parser = RequestParser(door.limits.head_fields)
         self._state = _HEAD
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
@@ -242,7 +242,7 @@ class ClientConnection(ClientChannel):
                 self._check_half_a_head(buffer)
             return False
         self._buffer = buffer[end:]
-        head = self._parser.read_head(buffer[:end], max_fields=door.limits.head_fields)
+        head = self._parser.read_head(buffer[:end])
         if isinstance(head, FramingFault):
             self._refuse_framing(head)
             return True
@@ -250,8 +250,8 @@ class ClientConnection(ClientChannel):
         self.deadline = _NEVER
         if head.content_length != 0:
             self._body = RequestBody(self._parser, head.content_length, door.budget)
-        self._exchange = exchange = Exchange(self, door, head, door.clock())
-        dispatch(door, exchange, is_proxy=self._is_proxy)
+        self._exchange = exchange = begin_exchange(self, door, head, door.clock())
+        dispatch(door, exchange)
         return True
 
     def _check_half_a_head(self, buffer: bytes) -> None:

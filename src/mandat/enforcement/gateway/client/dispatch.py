@@ -19,16 +19,15 @@ from mandat.protocol.target import TargetFault, parse_target
 _JUDGED, _UNKNOWN = Kind.JUDGED, Kind.UNKNOWN
 
 
-def dispatch(door: Door, exchange: Exchange, *, is_proxy: bool) -> None:
+def dispatch(door: Door, exchange: Exchange) -> None:
     """Answer a request, or see to it that it is answered.
 
     Args:
         door: the worker.
         exchange: the request; its body has not been read.
-        is_proxy: whether the other end of the connection is a trusted proxy.
     """
     head = exchange.head
-    caller = _identify(door, exchange, is_proxy)
+    caller = _identify(exchange)
     if isinstance(caller, FramingFault):
         exchange.refuse(Reason.MALFORMED_REQUEST, details={"reason": caller.why})
         return
@@ -44,11 +43,11 @@ def dispatch(door: Door, exchange: Exchange, *, is_proxy: bool) -> None:
         _answer_unjudged(door, exchange, kind)
 
 
-def _identify(door: Door, exchange: Exchange, is_proxy: bool) -> Caller | FramingFault:
+def _identify(exchange: Exchange) -> Caller | FramingFault:
     head = exchange.head
     if head.connection_options and (why := find_connection_fault(head.connection_options)) is not None:
         return FramingFault(why)
-    return door.desk.identify(exchange.peer, head.host, head.headers, is_proxy=is_proxy)
+    return exchange.identify()
 
 
 def _answer_unjudged(door: Door, exchange: Exchange, kind: Kind) -> None:

@@ -12,11 +12,13 @@ from typing import Final
 from mandat.core.call import NOBODY, About, QuotaNotice
 from mandat.core.decision import Permit
 from mandat.enforcement.gateway import answers
+from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.client.record import Client, ExchangeRecord
 from mandat.enforcement.gateway.door import Door
-from mandat.enforcement.gateway.framing import RequestHead
+from mandat.enforcement.gateway.framing import FramingFault, RequestHead
 from mandat.enforcement.gateway.headers import answer_fields, request_fields
 from mandat.enforcement.gateway.identity import exchange_fields
+from mandat.enforcement.gateway.routes import is_api_path
 from mandat.enforcement.gateway.upstream.answer_framing import AT_HEAD, BY_LENGTH, AnswerHead
 from mandat.enforcement.gateway.upstream.call import UpstreamCall
 from mandat.enforcement.settings import Upstream
@@ -33,36 +35,24 @@ _REASONS: Final = {reason.value.encode(): reason for reason in Reason}
 _log = logging.getLogger("mandat.enforcement.gateway")
 
 
-class Exchange(ExchangeRecord):
-    """See the module. Implements `AnswerReceiver`.
+class Exchange(ExchangeRecord, eq=False):
+    """See the module. Implements `AnswerReceiver`. Made by `begin_exchange`.
 
     `is_stream` says that the answer is an event stream, which a stop does not wait for.
     """
 
-    __slots__ = (
-        "_call",
-        "_client",
-        "_is_chunked",
-        "_sent_at",
-        "_task",
-        "is_stream",
-    )
-
-    def __init__(self, client: Client, door: Door, head: RequestHead, started: float) -> None:
-        super().__init__(door, head, started, client.stranger)
-        self._call: UpstreamCall | None = None
-        self._client = client
-        self._is_chunked = False
-        self._sent_at = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self.is_stream = False
+    _call: UpstreamCall | None = None
+    _is_chunked: bool = False
+    _sent_at: float = 0.0
+    _task: asyncio.Task[None] | None = None
+    is_stream: bool = False
 
     # The request
 
-    @property
-    def peer(self) -> str:
-        """The address of the other end of the connection."""
-        return self._client.peer
+    def identify(self) -> Caller | FramingFault:
+        """Who calls."""
+        client, head = self._client, self.head
+        return self._door.desk.identify(client.peer, head.host, head.headers, is_proxy=client.is_proxy)
 
     def body_at_hand(self) -> bytes | None:
         """The body when all of it is there already; None when it must be waited for."""
@@ -127,7 +117,7 @@ class Exchange(ExchangeRecord):
             self._call = None
         if self._task is not None:
             self._task.cancel()
-        self._note(is_cut_short=True)
+        self._note(True)
 
     # Answers of the gateway's own
 
@@ -278,5 +268,13 @@ class Exchange(ExchangeRecord):
             self._end()
 
     def _end(self) -> None:
-        self._note(is_cut_short=False)
+        self._note(False)
         self._client.exchange_ended(self)
+
+
+def begin_exchange(client: Client, door: Door, head: RequestHead, started: float) -> Exchange:
+    """The exchange of a request that just came in; `started` is Unix seconds."""
+    path = head.target.partition(b"?")[0]
+    keeps_alive = head.keeps_alive and not door.is_stopping
+    query_id = door.new_query_id(started)
+    return Exchange(client, door, head, started, client.stranger, query_id, path, is_api_path(path), keeps_alive)

@@ -6,6 +6,8 @@ What happens in between is `exchange`'s work.
 import asyncio
 from typing import Final, Protocol
 
+import msgspec
+
 from mandat.core.call import NOBODY, About
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
@@ -13,7 +15,6 @@ from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.framing import RequestHead
-from mandat.enforcement.gateway.routes import is_api_path
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.refusals import WORDINGS, Reason
 
@@ -28,6 +29,8 @@ class Client(Protocol):
     """The address of the other end."""
     stranger: Caller
     """Its caller as long as nothing else is known."""
+    is_proxy: bool
+    """Whether the other end is a trusted proxy."""
 
     def write(self, data: bytes) -> None:
         """Send bytes to the client, if it is still there."""
@@ -48,49 +51,31 @@ class Client(Protocol):
         """The answer was given: go on with the next request, or close."""
 
 
-class ExchangeRecord:
+class ExchangeRecord(msgspec.Struct, eq=False):
     """One request, and what became of it so far. `Exchange` fills it in.
 
-    `started` is Unix seconds; `caller` is set once it is known; `is_api` says that the path carries the API;
-    `keeps_alive` whether another request may follow on the connection.
+    `started` is Unix seconds; `caller` is set once it is known; `path` is the raw target up to the question mark;
+    `is_api` says that it carries the API; `keeps_alive` whether another request may follow on the connection.
     """
 
-    __slots__ = (
-        "_door",
-        "_permit",
-        "_reason",
-        "_received_bytes",
-        "_refused",
-        "_sent_bytes",
-        "_status",
-        "_upstream",
-        "caller",
-        "head",
-        "is_api",
-        "keeps_alive",
-        "path",
-        "query_id",
-        "started",
-    )
+    _client: Client
+    _door: Door
+    head: RequestHead
+    started: float
+    caller: Caller
+    query_id: str
+    path: bytes
+    is_api: bool
+    keeps_alive: bool
+    _permit: Permit | None = None
+    _reason: Reason | None = None
+    _received_bytes: int = 0
+    _refused: tuple[dict[str, str] | None, About] | None = None
+    _sent_bytes: int = 0
+    _status: int = 0
+    _upstream: Upstream | None = None
 
-    def __init__(self, door: Door, head: RequestHead, started: float, caller: Caller) -> None:
-        self._door = door
-        self._permit: Permit | None = None
-        self._reason: Reason | None = None
-        self._received_bytes = 0
-        self._refused: tuple[dict[str, str] | None, About] | None = None
-        self._sent_bytes = 0
-        self._status = 0
-        self._upstream: Upstream | None = None
-        self.caller = caller
-        self.head = head
-        self.keeps_alive = head.keeps_alive and not door.is_stopping
-        self.path = head.target.partition(b"?")[0]
-        self.is_api = is_api_path(self.path)
-        self.query_id = door.new_query_id(started)
-        self.started = started
-
-    def _note(self, *, is_cut_short: bool) -> None:
+    def _note(self, is_cut_short: bool) -> None:
         permit, details, about = self._permit, None, NOBODY
         if self._refused is not None:
             details, about = self._refused

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+import msgspec
+
 from mandat.enforcement.gateway.upstream.answer_framing import AnswerHead
 from mandat.protocol.refusals import Reason
 
@@ -41,32 +43,18 @@ class Carrier(Protocol):
         """The client takes more: the upstream's time begins again."""
 
 
-class UpstreamCall:
+class UpstreamCall(msgspec.Struct, eq=False):
     """One request to an upstream and who waits for its answer.
 
     `is_repeatable` says that the method is safe, so that the request may be sent again if a kept connection turns out
     to be dead. `deadline` is when the silence of the upstream counts as a time-out, on the loop's clock.
     """
 
-    __slots__ = (
-        "connection",
-        "deadline",
-        "is_cancelled",
-        "is_head",
-        "is_repeatable",
-        "patience_seconds",
-        "receiver",
-        "request",
-    )
-
-    def __init__(
-        self, request: bytes, receiver: AnswerReceiver, *, is_head: bool, is_repeatable: bool, patience_seconds: float
-    ) -> None:
-        self.request = request
-        self.receiver = receiver
-        self.is_head = is_head
-        self.is_repeatable = is_repeatable
-        self.patience_seconds = patience_seconds
-        self.connection: Carrier | None = None
-        self.deadline = 0.0
-        self.is_cancelled = False
+    request: bytes
+    receiver: AnswerReceiver
+    is_head: bool
+    is_repeatable: bool
+    patience_seconds: float
+    connection: Carrier | None = None
+    deadline: float = 0.0
+    is_cancelled: bool = False
