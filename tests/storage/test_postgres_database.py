@@ -15,6 +15,7 @@ from sqlalchemy import MetaData, text
 from sqlalchemy.pool import NullPool
 
 from doubles.nature import CountingEntropy
+from doubles.old_postgres import OldPostgres
 from mandat.authority.interfaces import AlreadyAnswered, RecordTampered, StorageUnavailable
 from mandat.authority.values import Credential
 from mandat.storage.engine import tables
@@ -26,6 +27,7 @@ from mandat.storage.postgres.database import has_installation, open_postgres
 from mandat.storage.postgres.migration import HEAD, SERVES, migrate_postgres
 from mandat.storage.postgres.place import DatabaseRefused, PlaceFault, parse_place
 from mandat.storage.postgres.verify import verify_postgres
+from support.postgres_cluster import one_server
 from support.storage import Scene
 from support.waiting import wait_for
 
@@ -181,6 +183,23 @@ def test_missing_rights_are_named(on_postgres, postgres):
     reader = parse_place(postgres.url(on_postgres.database, user="weak"))
     with pytest.raises(DatabaseRefused, match="lacks the right INSERT on the table"):
         open_postgres(reader, on_postgres.keys, clock=on_postgres.clock, entropy=CountingEntropy(), tell_node=int)
+
+
+def test_an_old_server_is_refused():
+    server = OldPostgres("13.14")
+    try:
+        with pytest.raises(DatabaseRefused, match="runs on a PostgreSQL older than 14; upgrade the server"):
+            migrate_postgres(parse_place(f"postgresql://mandat@127.0.0.1:{server.port}/mandat"))
+    finally:
+        server.close()
+
+
+def test_a_server_that_would_lose_what_was_acknowledged_is_refused():
+    with one_server() as server:
+        for setting in ("full_page_writes", "fsync"):
+            server.configure(setting, "off")
+            with pytest.raises(DatabaseRefused, match=f"{setting} = off: a power cut would"):
+                migrate_postgres(parse_place(server.url()))
 
 
 def test_a_database_of_another_encoding_is_refused(postgres):
