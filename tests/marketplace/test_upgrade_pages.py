@@ -65,7 +65,8 @@ async def test_the_difference_is_shown_before_anything_is_asked(
     before = len(provider.delegations)
     shown = (await browser.open(f"{path}/upgrade")).text
     for words in (
-        "1.0.0 → 1.1.0",
+        "Upgrade Certificate guard to 1.1.0",
+        "You have version 1.0.0.",
         "will be created",
         "will be changed in place",
         "will be removed",
@@ -111,6 +112,8 @@ async def test_an_upgrade_that_stopped_offers_to_go_on_back_keep_and_uninstall(
     assert browser.state == "upgrade_failed"
     for words in ("Try again", "Back to version 1.0.0", "Keep it as it is", "Uninstall all of it", "is unwell"):
         assert words in browser.page.text, words
+    there = browser.page.text.partition("What was created")[2]
+    assert "validationmethods" in there and "issuemail" not in there
     shown = (await browser.open(f"{path}/undo-upgrade")).text
     assert "will be changed in place" in shown and "stays as it is" in shown
     await browser.submit(f"{path}/undo-upgrade")

@@ -1,6 +1,5 @@
 """A customer's installations: the list, one with its progress, the way back from the provider, and what can be done."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,15 +10,15 @@ from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.health import site_of
 from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_done, layers_of
-from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, is_removed, removal_rights, work_of
+from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, removal_rights, work_of
 from mandat.marketplace.installs.upgrade import upgrade_rights
 from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
 from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.results import ShownResult, results_of
 from mandat.marketplace.stacks.expressions import resolve_text
-from mandat.marketplace.stacks.inputs import as_scope
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights
-from mandat.marketplace.stacks.values import Creation, Stack
+from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.states import AT_WORK, REMOVAL, Event, State, StepState, sources
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.values import Connection, Installation, ProblemKind, StepRecord
@@ -34,18 +33,6 @@ class ShownStep:
     tries: int
     query_id: str | None
     waits: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ShownResult:
-    """One line of what was created. `check` is a command to see it with, or ""."""
-
-    what: str
-    name: str
-    value: str
-    ids: str
-    check: str
-    removed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +188,7 @@ def view_of(page: Page, installation: Installation) -> View:
         steps=steps,
         done=done,
         connection=connection,
-        results=[line for layer in layers for line in _results(page, layer, records)],
+        results=[line for layer in layers for line in results_of(page, layer, layers, records)],
         can_change_account=nothing_made and problem is not None and problem.kind is ProblemKind.STEP_REFUSED,
         rights=grouped(_rights(layers, installation, records)),
         removing=removing,
@@ -276,40 +263,3 @@ def _own(page: Page, member: OpenSession) -> list[Installation]:
 
 def _step(words: str, record: StepRecord, *, waits: bool = False) -> ShownStep:
     return ShownStep(words, record.state, record.tries, record.query_id, waits)
-
-
-def _results(page: Page, layer: Layer, records: Records) -> list[ShownResult]:
-    scope = as_scope(layer.inputs)
-    results = []
-    for step in layer.created(records):
-        record = records[layer.record_id(step.id)]
-        if step.creation is None:
-            continue
-        name = resolve_text(step.creation.name, scope)
-        results.append(
-            ShownResult(
-                what=step.creation.what,
-                name=name,
-                value=resolve_text(step.creation.value, scope),
-                ids=ids_of(record),
-                check=dig_line(step.creation, name, page.site.settings.dns_server),
-                removed=is_removed(layer, records, step),
-            )
-        )
-    return results
-
-
-def ids_of(record: StepRecord) -> str:
-    """What the provider calls what a step created."""
-    return ", ".join(str(value) for value in (record.outputs or {}).values())
-
-
-def dig_line(creation: Creation, name: str, dns_server: str | None) -> str:
-    """The command that shows a DNS record; "" where there is none. `dns_server` is "HOST:PORT" or None."""
-    if creation.dns is None:
-        return ""
-    words = ["dig", "+short"]
-    if dns_server:
-        host, _, port = dns_server.rpartition(":")
-        words += [f"@{host.strip('[]')}", "-p", port]
-    return shlex.join([*words, name, creation.dns])

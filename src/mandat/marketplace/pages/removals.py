@@ -11,8 +11,9 @@ from mandat.marketplace.installs.layers import Owned
 from mandat.marketplace.installs.removal import RemovalPlan
 from mandat.marketplace.pages.catalogue import ShownCreation, grouped, target_of
 from mandat.marketplace.pages.fields import PageRefusal
-from mandat.marketplace.pages.installations import find_installation, ids_of
+from mandat.marketplace.pages.installations import find_installation
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.results import ids_of
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope
 from mandat.marketplace.stacks.values import Stack
