@@ -147,6 +147,21 @@ async def test_a_gateway_finds_the_primary_behind_a_host_that_is_silent(cluster:
         sessions.close()
 
 
+def test_the_authority_remembers_who_is_primary(cluster: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        hosts = f"host=127.0.0.1,{cluster.standby.sockets},{cluster.primary.sockets}&port={port},5432,5432"
+        place = parse_place(f"postgresql://postgres@/postgres?{hosts}&connect_timeout=2")
+        engine = make_engine(place, role="test", settings={}, session=BoundedSession, poolclass=NullPool)
+        seconds = []
+        for _ in range(2):
+            began = time.monotonic()
+            with engine.connect() as connection:
+                assert connection.execute(text("SELECT pg_is_in_recovery()")).scalar() is False
+            seconds.append(time.monotonic() - began)
+    assert seconds[1] < 2 <= seconds[0]
+
+
 async def test_a_gateway_that_finds_no_primary_says_so_in_time(cluster: Cluster, tmp_path: Path) -> None:
     sessions = ReadSessions(parse_place(f"postgresql://postgres@/postgres?host={tmp_path},{cluster.standby.sockets}"))
     began = time.monotonic()

@@ -5,7 +5,7 @@ first. So the history stays one chain, and the change log is committed in the or
 jobs share a commit, which is what makes one at a time fast enough (docs/adr/0007-postgresql.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,14 +131,35 @@ def make_engine(
     **pool: Any,
 ) -> Engine:
     """An engine whose sessions are of the kind `session`, and set up by `settings`."""
-    conninfo = place.conninfo(role=role, settings=settings)
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: session.connect(conninfo),
+        creator=_Hosts([host.conninfo(role=role, settings=settings) for host in place.each_host()], session),
         poolclass=poolclass,
         use_native_hstore=False,
         **pool,
     )
+
+
+class _Hosts:
+    """Connects to the host that is primary, first of all to the one that was so last: another may be silent."""
+
+    def __init__(self, conninfos: Sequence[str], session: type[psycopg.Connection[Any]]) -> None:
+        self._conninfos = tuple(conninfos)
+        self._session = session
+
+    def __call__(self) -> psycopg.Connection[Any]:
+        """A session. Raises psycopg.Error: why the last of the hosts gave none."""
+        conninfos = self._conninfos
+        for index, conninfo in enumerate(conninfos):
+            try:
+                session = self._session.connect(conninfo)
+            except psycopg.Error:
+                if index + 1 == len(conninfos):
+                    raise
+            else:
+                self._conninfos = (conninfo, *conninfos[:index], *conninfos[index + 1 :])
+                return session
+        raise AssertionError("a URL names one host at least")
 
 
 def lock_statement(kind: Kind) -> str:
