@@ -55,9 +55,16 @@ def configuration(folder: Path, port: int, *, more: str = "") -> Path:
     return file
 
 
-def serve_to_the_end(config: Path) -> subprocess.CompletedProcess[str]:
-    """Runs `mandat serve` that is expected to refuse its start."""
-    return subprocess.run(command(config), capture_output=True, text=True, timeout=60, check=False)
+def serve_to_the_end(config: Path, *, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs `mandat serve` that is expected to refuse its start; `environment` is added to ours."""
+    return subprocess.run(
+        command(config),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
 
 
 def command(config: Path) -> list[str]:

@@ -4,6 +4,7 @@ All processes of the installation see the jump (libfaketime); their clients keep
 """
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.ports import free_ports
-from support.serving import Serving
+from support.serving import Serving, serve_to_the_end
 from support.waiting import wait_for
 from torture.history import check
 from torture.load import Customer, Installation
@@ -67,20 +68,25 @@ class Scene:
         return call_once(self.installation, self.installation.request(key, "/good/one", body=body, at=at))
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def reading(clock: Path) -> dict[str, str]:
+    """The environment of processes that add to the time what stands in the file `clock`."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     if not found:
         pytest.skip("NOT TESTED: libfaketime is not installed on this machine (Debian package faketime)")
-    folder = tmp_path_factory.mktemp("clock")
-    clock = folder / "clock"
-    clock.write_text("+0\n")
-    environment = {
+    return {
         "LD_PRELOAD": str(found[0]),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "0",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("clock")
+    clock = folder / "clock"
+    clock.write_text("+0\n")
+    environment = reading(clock)
     with BadUpstream() as upstream:
         installation = Installation.create(folder / "live", free_ports(1), more=section(upstream.port, "good"))
         with installation.running(environment=environment) as running:
@@ -128,6 +134,20 @@ def test_r11_a_session_used_while_the_clock_was_ahead_lives_no_longer(scene: Sce
         assert not customer.is_logged_in()
     assert customer.is_logged_in()
     customer.close()
+
+
+def test_a_clock_that_is_far_behind_at_the_start_is_refused_in_one_sentence(scene: Scene, tmp_path: Path) -> None:
+    # A copy: the running installation holds the lock of its own folder.
+    copy = tmp_path / "copy"
+    shutil.copytree(scene.installation.folder, copy, ignore=shutil.ignore_patterns("run", "log", "*.lock"))
+    config = copy / "mandat.toml"
+    config.write_text(config.read_text().replace(str(scene.installation.port), str(free_ports(1))))
+    clock = tmp_path / "clock"
+    clock.write_text("-172800\n")
+    outcome = serve_to_the_end(config, environment=reading(clock))
+    assert outcome.returncode == 1
+    assert "This machine's clock says" in outcome.stderr and "set the clock" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
 
 
 def _expiries(scene: Scene) -> list[tuple[int, int | None]]:

@@ -146,6 +146,12 @@ class StoredAudit:
         query = select(audit).where(audit.c.account == account).order_by(audit.c.id.desc()).limit(limit)
         return await self._readers.run(lambda connection: _genuine(connection.execute(query).mappings()))
 
+    async def last_at(self) -> int | None:
+        """When the newest line was written, Unix seconds; None when there is none."""
+        query = select(audit.c.at).order_by(audit.c.id.desc()).limit(1)
+        at = await self._readers.run(lambda connection: connection.execute(query).scalar())
+        return at if isinstance(at, int) else None  # SQLite keeps a value of any type in any column
+
 
 def fits_hash(row: Row) -> bool:
     """True when the row's hash was made over what the row says now."""
