@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx2
 from sqlalchemy import select, update
@@ -17,6 +18,8 @@ from mandat.marketplace.installs.runner import StepRun, StepRunner
 from mandat.marketplace.installs.upgrade import UpgradePlan, Upgrades
 from mandat.marketplace.people.membership import LoggedIn
 from mandat.marketplace.stacks.inputs import Checked, carried_inputs, check_typed
+from mandat.marketplace.stacks.shelf import Shelf, read_library
+from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.registrations import Registration
@@ -66,6 +69,7 @@ class Shop:
         mail = self.books.shelf.find_offered("mail-dns")
         assert mail is not None
         self.stack = mail
+        self._visitor: OpenSession | None = None
 
     def log_in(self, login: str = "carol") -> OpenSession:
         """A new session of this login, which is made when it is new."""
@@ -77,6 +81,19 @@ class Shop:
         session = membership.find_visitor(opened.token)
         assert session is not None
         return session
+
+    def visitor(self) -> OpenSession:
+        """Carol's session, the same each time."""
+        if self._visitor is None:
+            self._visitor = self.log_in()
+        return self._visitor
+
+    def offer(self, stack: Stack) -> None:
+        """From now on this stack is on the shelf too."""
+        known = [each for each in read_library() if (each.id, each.version) != (stack.id, stack.version)]
+        shelf = Shelf([*known, stack], source_of=self.books.installations.source_of)
+        self.books = self.site.books = replace(self.books, shelf=shelf)
+        self._rebuild()
 
     def session_of(self, login: str) -> bytes:
         """The token hash of the latest session of this login."""

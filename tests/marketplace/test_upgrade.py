@@ -3,10 +3,13 @@
 import httpx2
 import pytest
 
-from doubles.zone_provider import ALICE, BRUNO, ZoneProvider
+from doubles.zone_provider import ALICE, BRUNO, PROJECT, ZoneProvider
 from mandat.marketplace.installs.layers import layers_of
 from mandat.marketplace.installs.ledger import leftovers
+from mandat.marketplace.stacks.compiler import compile_stack
 from mandat.marketplace.stacks.expressions import resolve, resolve_text
+from mandat.marketplace.stacks.shelf import LIBRARY
+from mandat.marketplace.stacks.values import Stack
 from mandat.marketplace.states import State
 from mandat.marketplace.store.values import Installation, ProblemKind
 from marketplace.shop import Shop
@@ -20,7 +23,7 @@ NARROWED = '0 issue "letsencrypt.org; validationmethods=dns-01,http-01"'
 
 
 def installed(shop: Shop) -> Installation:
-    session = shop.log_in()
+    session = shop.visitor()
     installation = shop.run(shop.confirm(session, shop.order_stack(session, OLD, {"zone": "example.org"})))
     assert installation.state is State.INSTALLED
     return installation
@@ -47,7 +50,7 @@ def ledger(shop: Shop, installation: Installation) -> set[int]:
 
 
 def test_only_an_installation_of_an_older_version_is_offered_an_upgrade(shop: Shop) -> None:
-    session = shop.log_in()
+    session = shop.visitor()
     old = installed(shop)
     newer = shop.site.upgrades.find_newer(old)
     assert newer is not None and newer.version == "1.1.0"
@@ -76,7 +79,7 @@ def test_the_upgrade_asks_for_exactly_what_its_steps_need_by_real_ids(shop: Shop
     installation = installed(shop)
     issuer, _wild, _report, contact = ids(provider)
     plan = shop.plan_upgrade(installation)
-    shop.ask_upgrade(shop.log_in(), installation)
+    shop.ask_upgrade(shop.visitor(), installation)
     assert provider.delegations[-1].rules == [
         ("GET", "/me"),
         ("PUT", f"{RECORD}/{issuer}"),
@@ -94,7 +97,7 @@ def test_kept_things_stay_changed_ones_keep_their_number_dropped_ones_go_last(
     installation = installed(shop)
     issuer, wild, report, contact = ids(provider)
     before = len(provider.writes())
-    upgraded = shop.upgrade(shop.log_in(), installation)
+    upgraded = shop.upgrade(shop.visitor(), installation)
     assert upgraded.state is State.INSTALLED and not upgraded.pending and upgraded.edition == 1
     assert provider.writes()[before:] == [
         f"PUT {RECORD}/{issuer}",
@@ -110,18 +113,18 @@ def test_kept_things_stay_changed_ones_keep_their_number_dropped_ones_go_last(
 
 
 def test_an_upgraded_installation_uninstalls_without_a_trace(shop: Shop, provider: ZoneProvider) -> None:
-    upgraded = shop.upgrade(shop.log_in(), installed(shop))
-    assert shop.remove(shop.log_in(), upgraded).state is State.REMOVED
+    upgraded = shop.upgrade(shop.visitor(), installed(shop))
+    assert shop.remove(shop.visitor(), upgraded).state is State.REMOVED
     assert provider.records == provider.published == []
 
 
 def test_the_permissions_are_ended_once_the_upgrade_is_done(shop: Shop, provider: ZoneProvider) -> None:
-    shop.upgrade(shop.log_in(), installed(shop))
+    shop.upgrade(shop.visitor(), installed(shop))
     assert provider.logged_out == [each.consumer_key for each in provider.delegations]
 
 
 def test_inputs_are_taken_over_and_new_ones_take_what_is_typed(shop: Shop, provider: ZoneProvider) -> None:
-    session = shop.log_in()
+    session = shop.visitor()
     typed = {"zone": "example.org", "authority": "pki.goog", "contact": "abuse@example.org"}
     old = shop.run(shop.confirm(session, shop.order_stack(session, OLD, typed)))
     upgraded = shop.upgrade(session, old, methods="dns-01")
@@ -135,7 +138,7 @@ def stopped_at(shop: Shop, provider: ZoneProvider, place: str) -> Installation:
     path = {"change": f"{RECORD}/{ids(provider)[0]}", "add": RECORD, "publish": f"{ZONE}/refresh"}
     path["drop"] = f"{RECORD}/{ids(provider)[3]}"
     fail_once(provider, path[place], 400)
-    stopped = shop.upgrade(shop.log_in(), installation)
+    stopped = shop.upgrade(shop.visitor(), installation)
     assert stopped.state is State.UPGRADE_FAILED, stopped.problem
     assert stopped.problem is not None and stopped.problem.kind is ProblemKind.STEP_REFUSED
     return stopped
@@ -154,7 +157,7 @@ def test_an_upgrade_that_stopped_can_go_on(shop: Shop, provider: ZoneProvider, p
 def test_an_upgrade_that_stopped_can_be_gone_back_from(shop: Shop, provider: ZoneProvider, place: str) -> None:
     stopped = stopped_at(shop, provider, place)
     assert ledger(shop, stopped) == set(ids(provider))
-    old = shop.go_back(shop.log_in(), stopped)
+    old = shop.go_back(shop.visitor(), stopped)
     assert old.state is State.INSTALLED and not old.pending
     assert shop.books.shelf.get_ordered(old.stack_id, old.digest).version == "1.0.0"
     assert sorted(targets(provider)) == sorted(
@@ -166,8 +169,8 @@ def test_an_upgrade_that_stopped_can_be_gone_back_from(shop: Shop, provider: Zon
         ]
     )
     assert ledger(shop, old) == set(ids(provider))
-    assert shop.upgrade(shop.log_in(), old).state is State.INSTALLED
-    assert shop.remove(shop.log_in(), shop.get(old.id)).state is State.REMOVED
+    assert shop.upgrade(shop.visitor(), old).state is State.INSTALLED
+    assert shop.remove(shop.visitor(), shop.get(old.id)).state is State.REMOVED
     assert provider.records == provider.published == []
 
 
@@ -180,9 +183,9 @@ def test_going_back_after_the_last_thing_was_dropped_makes_it_anew(shop: Shop, p
         return (400, {"message": "no"}) if path.endswith("/refresh") and dropped["seen"] == 2 else None
 
     provider.fault = refuse_the_second_publishing
-    stopped = shop.upgrade(shop.log_in(), installation)
+    stopped = shop.upgrade(shop.visitor(), installation)
     assert stopped.state is State.UPGRADE_FAILED and len(provider.records) == 4
-    old = shop.go_back(shop.log_in(), stopped)
+    old = shop.go_back(shop.visitor(), stopped)
     assert old.state is State.INSTALLED
     assert "security_contact=mailto:security@example.org" in targets(provider)
     assert ledger(shop, old) == set(ids(provider)) and len(provider.records) == 4
@@ -198,12 +201,12 @@ def test_what_an_upgrade_that_stopped_left_is_kept_and_removed_later(
     kept = shop.get(stopped.id)
     assert kept.state is State.KEPT
     assert ledger(shop, kept) == there
-    assert shop.remove(shop.log_in(), kept).state is State.REMOVED
+    assert shop.remove(shop.visitor(), kept).state is State.REMOVED
     assert provider.records == provider.published == []
 
 
 def test_a_permission_lost_in_the_middle_is_asked_for_again(shop: Shop, provider: ZoneProvider) -> None:
-    session, installation = shop.log_in(), installed(shop)
+    session, installation = shop.visitor(), installed(shop)
     provider.after = lambda method, path: provider.revoke_all() if len(provider.records) == 5 else None
     stopped = shop.upgrade(session, installation)
     provider.after = lambda method, path: None
@@ -217,7 +220,7 @@ def test_a_permission_lost_in_the_middle_is_asked_for_again(shop: Shop, provider
 
 
 def test_another_account_is_not_upgraded(shop: Shop, provider: ZoneProvider) -> None:
-    session, installation = shop.log_in(), installed(shop)
+    session, installation = shop.visitor(), installed(shop)
     sent = shop.ask_upgrade(session, installation)
     stopped = shop.run(shop.confirm_upgrade(session, sent, BRUNO))
     assert stopped.problem is not None and stopped.problem.kind is ProblemKind.OTHER_ACCOUNT
@@ -228,7 +231,7 @@ def test_another_account_is_not_upgraded(shop: Shop, provider: ZoneProvider) -> 
 
 
 def test_an_upgrade_that_was_not_confirmed_can_be_dropped(shop: Shop, provider: ZoneProvider) -> None:
-    session, installation = shop.log_in(), installed(shop)
+    session, installation = shop.visitor(), installed(shop)
     old_ask = shop.ask_upgrade(session, installation)
     assert shop.site.upgrades.keep(shop.get(installation.id))
     dropped = shop.get(installation.id)
@@ -249,7 +252,7 @@ def test_what_was_changed_goes_back_by_the_newer_versions_way_of_changing(shop: 
 
 
 def test_two_who_ask_at_once_begin_one_upgrade(shop: Shop) -> None:
-    session, installation = shop.log_in(), installed(shop)
+    session, installation = shop.visitor(), installed(shop)
     stack = shop.site.upgrades.find_newer(installation)
     assert stack is not None
     values = shop.upgrade_inputs(installation)
@@ -268,17 +271,104 @@ def test_an_answer_that_got_lost_is_settled_before_going_back(shop: Shop, provid
             raise httpx2.ReadError("the line broke")
 
     provider.after = lose
-    stopped = shop.upgrade(shop.log_in(), installation)
+    stopped = shop.upgrade(shop.visitor(), installation)
     assert stopped.state is State.UPGRADE_FAILED and len(provider.records) == 5
-    old = shop.go_back(shop.log_in(), stopped)
+    old = shop.go_back(shop.visitor(), stopped)
     assert old.state is State.INSTALLED and len(provider.records) == 4
     assert ledger(shop, old) == set(ids(provider))
 
 
+def newer_web_site(*changes: tuple[str, str]) -> Stack:
+    """The web site's document as version 1.1.0, with these texts replaced."""
+    source = (LIBRARY / "web-site.arazzo.yaml").read_text()
+    for old, new in (('version: "1.0.0"', 'version: "1.1.0"'), *changes):
+        assert old in source, old
+        source = source.replace(old, new)
+    return compile_stack(source, stack_id="web-site")
+
+
+OTHER_IMAGE = ("where: {name: Debian 12}", "where: {name: Ubuntu 24.04}")
+OTHER_TTL = ("ttl: 300", "ttl: 600")
+
+
+def with_server(shop: Shop) -> Installation:
+    typed = {"zone": "example.org", "project": PROJECT}
+    return shop.run(shop.confirm(shop.visitor(), shop.order_stack(shop.visitor(), "web-site@1.0.0", typed)))
+
+
+def test_what_depends_on_something_made_anew_is_made_anew_and_the_old_goes_in_reverse(
+    shop: Shop, provider: ZoneProvider
+) -> None:
+    old = with_server(shop)
+    (record,), (server,) = ids(provider), list(provider.instances)
+    shop.offer(newer_web_site(OTHER_IMAGE))
+    before, visits = len(provider.writes()), len(provider.visited)
+    project = f"/cloud/project/{PROJECT}"
+    upgraded = shop.upgrade(shop.visitor(), old)
+    assert upgraded.state is State.INSTALLED
+    assert provider.writes()[before:] == [
+        f"POST {project}/instance",
+        f"POST {RECORD}",
+        REFRESH,
+        f"DELETE {RECORD}/{record}",
+        REFRESH,
+        f"DELETE {project}/instance/{server}",
+    ]
+    (instance,) = provider.instances.values()
+    assert instance["imageId"] == "image-ubuntu" and instance["id"] != server
+    assert len(provider.visited) == visits + 1
+    assert ("GET", f"{project}/instance/*") in provider.delegations[-1].rules
+    assert shop.remove(shop.visitor(), upgraded).state is State.REMOVED
+    assert provider.records == [] and provider.instances == {}
+
+
+def test_a_server_that_both_versions_have_is_left_alone_and_read_by_its_own_id(
+    shop: Shop, provider: ZoneProvider
+) -> None:
+    old = with_server(shop)
+    (server,) = provider.instances
+    shop.offer(newer_web_site(OTHER_TTL))
+    upgraded = shop.upgrade(shop.visitor(), old)
+    assert upgraded.state is State.INSTALLED and list(provider.instances) == [server]
+    rules = provider.delegations[-1].rules
+    assert ("GET", f"/cloud/project/{PROJECT}/instance/{server}") in rules
+    assert not any(path.endswith("/flavor") or "*" in path for _method, path in rules)
+    assert [record["ttl"] for record in provider.records] == [600]
+
+
+def test_a_result_that_does_not_answer_stops_before_anything_is_dropped(shop: Shop, provider: ZoneProvider) -> None:
+    old = with_server(shop)
+    shop.offer(newer_web_site(OTHER_IMAGE))
+    provider.site_fault = "it answers 500"
+    stopped = shop.upgrade(shop.visitor(), old)
+    assert stopped.problem is not None and stopped.problem.kind is ProblemKind.NOT_HEALTHY
+    assert len(provider.instances) == len(provider.records) == 2
+    provider.site_fault = None
+    back = shop.go_back(shop.visitor(), stopped)
+    assert back.state is State.INSTALLED
+    assert [instance["imageId"] for instance in provider.instances.values()] == ["image-debian"]
+    assert shop.remove(shop.visitor(), back).state is State.REMOVED
+    assert provider.records == [] and provider.instances == {}
+
+
+def test_a_version_with_nothing_but_other_words_takes_no_permission(shop: Shop, provider: ZoneProvider) -> None:
+    old = with_server(shop)
+    shop.offer(newer_web_site(("Look up the zone", "See the zone")))
+    asked = len(provider.delegations)
+    newer = shop.site.upgrades.find_newer(old)
+    assert newer is not None
+    assert shop.site.upgrades.ask(shop.visitor(), old, newer, shop.upgrade_inputs(old)) is None
+    upgraded = shop.get(old.id)
+    assert upgraded.edition == 1 and shop.site.upgrades.find_newer(upgraded) is None
+    assert len(provider.delegations) == asked
+    assert shop.remove(shop.visitor(), upgraded).state is State.REMOVED
+    assert provider.records == [] and provider.instances == {}
+
+
 def test_no_key_of_an_idempotent_write_comes_twice(shop: Shop, provider: ZoneProvider) -> None:
     stopped = stopped_at(shop, provider, "drop")
-    old = shop.go_back(shop.log_in(), stopped)
-    shop.remove(shop.log_in(), shop.upgrade(shop.log_in(), old))
+    old = shop.go_back(shop.visitor(), stopped)
+    shop.remove(shop.visitor(), shop.upgrade(shop.visitor(), old))
     keys = [call.idempotency_key for call in provider.calls if call.method != "GET"]
     assert len(keys) == len(set(keys))
     assert provider.records == []
@@ -286,7 +376,7 @@ def test_no_key_of_an_idempotent_write_comes_twice(shop: Shop, provider: ZonePro
 
 @pytest.mark.parametrize("rule", range(5))
 def test_each_right_of_the_upgrade_is_needed(shop: Shop, provider: ZoneProvider, rule: int) -> None:
-    session, installation = shop.log_in(), installed(shop)
+    session, installation = shop.visitor(), installed(shop)
     sent = shop.ask_upgrade(session, installation)
     provider.delegations[-1].rules.pop(rule)
     stopped = shop.run(shop.confirm_upgrade(session, sent))

@@ -56,11 +56,13 @@ def ways_to(stack: Stack, inputs: Mapping[str, JsonValue], before: Before) -> di
     ways: dict[str, Way] = {}
     for step in stack.install:
         same = _is_same(step, inputs, before) and _names(step) <= steady
-        ways[step.id] = _way(step, inputs, before, same=same)
-        if step.operation.method == "GET":
+        written = any(_writes(each, ways) for each in stack.install)
+        if step.creation is not None:
+            ways[step.id] = _way(step, inputs, before, same=same)
+        elif step.operation.method == "GET":
             ways[step.id] = Way.KEPT if same else Way.DONE
-        elif step.creation is None and same:
-            ways[step.id] = Way.DONE if any(_writes(each, ways) for each in stack.install) else Way.KEPT
+        else:
+            ways[step.id] = Way.KEPT if same and not written else Way.DONE
         if same or ways[step.id] is not Way.DONE:
             steady.add(step.id)
     for step in reversed(stack.install):
@@ -89,7 +91,7 @@ def changing(step: Step, change: Change) -> Step:
 
 
 def _way(step: Step, inputs: Mapping[str, JsonValue], before: Before, *, same: bool) -> Way:
-    if step.creation is None or step.id not in before.there:
+    if step.id not in before.there:
         return Way.DONE
     if same and step.id not in before.altered:
         return Way.KEPT
