@@ -63,6 +63,16 @@ def test_an_installation_and_its_removal_on_postgresql(
     assert shop.log_in().user_id == session.user_id, "the login is taken; the password opens it"
 
 
+def test_a_request_id_that_is_too_long_is_kept_in_part(
+    opened: Callable[[str], Marketplace], provider: ZoneProvider
+) -> None:
+    shop = Shop(opened("one"), provider)
+    session = shop.log_in()
+    installation = shop.confirm(session, shop.order(session))
+    shop.books.installations.pause_step(installation.id, "publish", query_id="q" * 500, at=0.0)
+    assert {each.query_id for each in shop.books.installations.list_steps(installation.id)} == {None, "q" * 200}
+
+
 def test_a_second_marketplace_needs_the_key_file_of_the_first(
     opened: Callable[[str], Marketplace], tmp_path: Path
 ) -> None:

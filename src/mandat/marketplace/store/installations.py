@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, select, upda
 from mandat.marketplace.stacks.yaml_text import JsonValue
 from mandat.marketplace.states import AT_WORK, STARTS_AN_ATTEMPT, Event, State, StepState, sources
 from mandat.marketplace.store.database import Database, insert_unless_there
-from mandat.marketplace.store.schema import asks, connections, documents, editions, installations, steps
+from mandat.marketplace.store.schema import MAX_QUERY_ID, asks, connections, documents, editions, installations, steps
 from mandat.marketplace.store.values import Edition, Installation, NewInstallation, Problem, ProblemKind, StepRecord
 from mandat.protocol.access_rule import AccessRule
 
@@ -195,13 +195,13 @@ class Installations:
             state=StepState.DONE.value,
             # A step that changes in place what is there answers no ids: those that are known stay.
             outputs=json.dumps(outputs) if outputs else func.coalesce(steps.c.outputs, "{}"),
-            query_id=query_id,
+            query_id=_shown(query_id),
             ended=at,
         )
 
     def pause_step(self, installation_id: str, step_id: str, *, query_id: str | None, at: float) -> None:
         """The step was tried, did not work, and may be tried again."""
-        self._change_step(installation_id, step_id, state=StepState.FAILED.value, query_id=query_id, ended=at)
+        self._change_step(installation_id, step_id, state=StepState.FAILED.value, query_id=_shown(query_id), ended=at)
 
     def _change_step(self, installation_id: str, step_id: str, **values: Any) -> None:
         with self._database.writing() as connection:
@@ -260,6 +260,11 @@ def _installation(row: Row[Any], pending: Mapping[str, Sequence[Edition]]) -> In
         pending=tuple(pending.get(row.id, ())),
         upgrade_connection_id=row.upgrade_connection_id,
     )
+
+
+def _shown(query_id: str | None) -> str | None:
+    """As much of a provider's word as the table takes; PostgreSQL refuses a row with more."""
+    return query_id and query_id[:MAX_QUERY_ID]
 
 
 def _permission(target: State, connection_id: int | None) -> dict[str, int]:

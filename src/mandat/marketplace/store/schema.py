@@ -18,6 +18,9 @@ from sqlalchemy import (
 SCHEMA_VERSION = 3
 """Kept in SQLite's `user_version`. Older databases are changed by UPGRADES."""
 
+MAX_QUERY_ID = 200
+"""Characters that are kept of a provider's request id."""
+
 metadata = MetaData()
 
 UPGRADES: dict[int, tuple[str, ...]] = {
@@ -117,7 +120,7 @@ steps = Table(
     Column("state", String(20), nullable=False),
     Column("tries", Integer, nullable=False),
     Column("outputs", Text),  # JSON
-    Column("query_id", String(200)),
+    Column("query_id", String(MAX_QUERY_ID)),
     Column("started", Float),
     Column("ended", Float),
     PrimaryKeyConstraint("installation_id", "step_id"),
