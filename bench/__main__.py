@@ -71,7 +71,8 @@ def _command(size: Size, parts: tuple[str, ...]) -> str:
     words += [] if parts == PARTS else [f"--part {part}" for part in parts]
     if not words:
         return "make bench"
-    return f"make bench ARGS={words[0]}" if len(words) == 1 else f'make bench ARGS="{" ".join(words)}"'
+    arguments = " ".join(words)
+    return f"make bench ARGS={arguments}" if " " not in arguments else f'make bench ARGS="{arguments}"'
 
 
 if __name__ == "__main__":

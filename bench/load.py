@@ -103,7 +103,7 @@ def check_answers(port: int, requests: Sequence[str], *, body: str = BODY) -> in
 def ask(port: int, request: str) -> Answer:
     """One request on a connection of its own. Raises PeerMissing when there is no answer."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(request.encode())
             response = HTTPResponse(connection)
             response.begin()

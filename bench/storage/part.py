@@ -5,12 +5,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bench.api import trivial_api
 from bench.credentials import Keys, make_keys
-from bench.figures import Chart, Figure, Goal, Result, Size, Table, at_least, at_most, shown
+from bench.figures import Chart, Figure, Goal, Result, Size, Table, at_least, at_most, ratios, shown
 from bench.gateway import peers
 from bench.load import Outcome, ask, permission_requests, run_wrk, signed_calls
 from bench.machine import say
@@ -36,15 +37,33 @@ def run(folder: Path, size: Size) -> Result:
     with ExitStack() as stack:
         (api_port,) = free_ports(1)
         stack.enter_context(trivial_api(folder, api_port))
-        result.figures.append(_durable(folder / "durable", api_port, size))
-        _stored(folder / "stored", api_port, size, result)
+        small = _installation(folder / "durable", api_port, 1, size)
+        result.figures.append(_durable(small, size))
+        say(f"storing {size.stored:,} signed credentials")
+        large = _installation(folder / "stored", api_port, size.stored, size)
+        result.figures += _starts(large, small, size)
+        _stored(large, size, result)
     return result
 
 
-def _durable(folder: Path, api_port: int, size: Size) -> Figure:
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A Mandat of its own: its folder, the port it will listen on, and its credentials."""
+
+    folder: Path
+    port: int
+    keys: Keys
+
+
+def _installation(folder: Path, api_port: int, count: int, size: Size) -> Installation:
     folder.mkdir()
     (port,) = free_ports(1)
-    keys = make_keys(peers.configure_mandat(folder, port, api_port), 1)
+    config = peers.configure_mandat(folder, port, api_port, cached=size.stored)
+    return Installation(folder, port, make_keys(config, count))
+
+
+def _durable(installation: Installation, size: Size) -> Figure:
+    folder, port, keys = installation.folder, installation.port, installation.keys
     outcomes: list[Outcome] = []
     with peers.mandat(folder, port):
         for number in range(size.rounds):
@@ -60,13 +79,8 @@ def _rates(outcomes: Sequence[Outcome]) -> tuple[float, ...]:
     return tuple(outcome.per_second for outcome in outcomes)
 
 
-def _stored(folder: Path, api_port: int, size: Size, result: Result) -> None:
-    folder.mkdir()
-    (port,) = free_ports(1)
-    config = peers.configure_mandat(folder, port, api_port, cached=size.stored)
-    say(f"storing {size.stored:,} signed credentials")
-    keys = make_keys(config, size.stored)
-    result.figures.append(_starts(folder, port, keys, size))
+def _stored(installation: Installation, size: Size, result: Result) -> None:
+    folder, port, keys = installation.folder, installation.port, installation.keys
     say("cold decisions on SQLite")
     found = {"SQLite": cold.measure(partial(cold.sqlite_source, folder), keys, size)}
     result.figures.append(_cold_figure("SQLite", found["SQLite"], size, at_most(300, " µs", needs_full=True)))
@@ -93,19 +107,30 @@ def _stored(folder: Path, api_port: int, size: Size, result: Result) -> None:
     result.tables.append(Table("A cold credential", ("database", "median", "p99"), rows))
 
 
-def _starts(folder: Path, port: int, keys: Keys, size: Size) -> Figure:
-    """Seconds from the command to the answer of a signed call."""
-    seconds = []
+def _starts(large: Installation, small: Installation, size: Size) -> list[Figure]:
+    seconds: dict[int, list[float]] = {}
     for number in range(_STARTS if size.name == "full" else 1):
-        say(f"start {number + 1}")
-        began = time.monotonic()
-        with peers.mandat(folder, port):
-            answer = ask(port, signed_calls(port, keys.only(1))[0])
-            seconds.append(time.monotonic() - began)
-            if answer.status != 200:
-                raise SystemExit(f"after a start a signed call is answered {answer.status}: {answer.body!r}")
-    what = f"storage: start with {keys.count:,} credentials"
-    return Figure(what, tuple(seconds), "s", at_most(3, " s", needs_full=True))
+        for one in (large, small):
+            say(f"start {number + 1} with {one.keys.count:,} credentials")
+            seconds.setdefault(one.keys.count, []).append(_start_seconds(one))
+    what, many, few = f"storage: start with {large.keys.count:,} credentials", *seconds.values()
+    return [
+        Figure(what, tuple(many), "s", at_most(3, " s", needs_full=True)),
+        Figure(f"{what} / with one", ratios(many, few)),
+    ]
+
+
+def _start_seconds(installation: Installation) -> float:
+    """From the command to the answer of a signed call."""
+    port = installation.port
+    call = signed_calls(port, installation.keys.only(1))[0]
+    began = time.monotonic()
+    with peers.mandat(installation.folder, port):
+        answer = ask(port, call)
+        seconds = time.monotonic() - began
+        if answer.status != 200:
+            raise SystemExit(f"after a start a signed call is answered {answer.status}: {answer.body!r}")
+    return seconds
 
 
 def _cold_figure(database: str, found: cold.Cold, size: Size, goal: Goal) -> Figure:
