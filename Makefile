@@ -59,6 +59,7 @@ test: $(VENV)/.fronts $(VENV)/.bench
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 torture: setup-test
+	@sh tests/provide.sh
 	MANDAT_TORTURE=full $(BIN)/pytest -q -s tests/torture $(ARGS)
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.runtime

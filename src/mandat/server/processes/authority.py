@@ -31,7 +31,7 @@ from mandat.server.processes.forgetting import forget_old
 from mandat.server.processes.gateway import reports_path
 from mandat.server.processes.sockets import listen_privately
 from mandat.server.processes.usage_intake import serve_usage
-from mandat.server.processes.wrong_clock import refuse_wrong_clock
+from mandat.server.processes.wrong_clock import is_vouched_for, refuse_wrong_clock
 from mandat.server.request_log import log_with_query_id
 from mandat.server.wiring import Wired, wire_authority
 from mandat.web.application import make_web_app
@@ -52,7 +52,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
         raise emptied_run_folder(layout)
     wired = wire_authority(config, layout)
     try:
-        refuse_wrong_clock(clock(), await wired.storage.audit.last_at())
+        refuse_wrong_clock(clock(), await wired.storage.audit.last_at(), is_vouched_for=is_vouched_for())
         settings = PageSettings(
             public_origins=tuple(url.rstrip("/") for url in config.public_urls),
             form_secret=wired.keys.form_token_secret,

@@ -20,18 +20,24 @@ OVERRIDE: Final = "MANDAT_CLOCK_IS_RIGHT"
 """Set to 1 for a start after a clock that was far ahead has dated history: then this one is right."""
 
 
-def refuse_wrong_clock(now: float, last_history_at: int | None) -> None:
+def is_vouched_for() -> bool:
+    """Whether the operator says that this machine's clock is right and history is wrong."""
+    return os.environ.get(OVERRIDE) == "1"
+
+
+def refuse_wrong_clock(now: float, last_history_at: int | None, *, is_vouched_for: bool) -> None:
     """
     Args:
         now: Unix seconds by this machine.
         last_history_at: when the newest line of history was written; None: there is none.
+        is_vouched_for: history does not count.
 
     Raises:
         Problem: the clock is far behind, and what to do.
     """
     if now < EARLIEST:
         raise Problem(f"This machine's clock says {_in_words(now)}, which is long past; set it and start again.")
-    if last_history_at is not None and now < last_history_at - FAR_SECONDS and os.environ.get(OVERRIDE) != "1":
+    if last_history_at is not None and now < last_history_at - FAR_SECONDS and not is_vouched_for:
         raise Problem(
             f"This machine's clock says {_in_words(now)}, but history was written at {_in_words(last_history_at)}; set"
             f" the clock, or start with {OVERRIDE}=1 in the environment if it was wrong then and is right now."
