@@ -218,3 +218,9 @@ def test_no_256_rules_cost_more_than_a_few_milliseconds(family, text):
     rules = compile_rules([AccessRule("GET", HOSTILE[family](number)) for number in range(256)])
     assert all(check_pattern(rule.path) is None for rule in rules.rules)
     assert cost_microseconds(rules, target_of("/1.0/" + text), calls=2) < 10_000
+
+
+def test_a_rule_that_nobody_could_ask_for_covers_nothing_and_breaks_nothing():
+    rules = compile_rules([AccessRule("GET", "/%\U0010ffff\U0010ffff"), AccessRule("GET", "/me")])
+    assert rules.match("GET", target_of("/1.0/me")) == AccessRule("GET", "/me")
+    assert rules.match("GET", target_of("/1.0/x")) is None

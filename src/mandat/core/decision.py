@@ -251,14 +251,7 @@ def _signing_secret(
         secrets = tuple(secrets[index] for index in usable)
         ids = tuple(ids[index] for index in usable)
     index = matching_secret(
-        call.signature,
-        secrets=secrets,
-        consumer_key=call.consumer_key,
-        method=head.method,
-        base_urls=head.base_urls,
-        target=head.target,
-        body=body,
-        timestamp=call.timestamp,
+        call.signature, secrets, call.consumer_key, head.method, head.base_urls, head.target, body, call.timestamp
     )
     if index is None:
         return None

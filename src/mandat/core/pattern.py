@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_escape = re.compile("%(.)(.)", re.ASCII)
+_escape = re.compile("%([!-~])([!-~])")
 
 
 def join_escapes(text: str) -> str:

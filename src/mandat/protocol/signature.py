@@ -7,6 +7,7 @@ other (threats.md 1b, 1c); what cures that without changing a byte for honest cl
 """
 
 import re
+from binascii import hexlify
 from collections.abc import Sequence
 from hashlib import sha1
 from hmac import compare_digest
@@ -42,7 +43,6 @@ def sign(application_secret: str, consumer_key: str, *, method: str, url: str, b
 
 def matching_secret(
     signature: bytes,
-    *,
     secrets: Sequence[bytes],
     consumer_key: bytes,
     method: bytes,
@@ -68,8 +68,7 @@ def matching_secret(
         for index in range(len(secrets) - 1, -1, -1):
             for base in bases:
                 text = b"+".join((secrets[index], consumer_key, method, base + target, body, timestamp))
-                made = sha1(text, usedforsecurity=False).hexdigest()
-                if compare_digest(signature, f"$1${made}".encode()):
+                if compare_digest(signature, b"$1$" + hexlify(sha1(text, usedforsecurity=False).digest())):
                     return index
         bases = _portless(base_urls) if bases is base_urls else ()
     return None
