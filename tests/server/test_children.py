@@ -5,9 +5,13 @@ import os
 import subprocess
 import sys
 
-BEGIN = (
-    "import sys; from mandat.server.processes.children import child_options; child_options(sys.argv); print('began')"
-)
+BEGIN = """
+import sys
+from mandat.server.processes.children import child_options
+print("loaded", flush=True)
+child_options(sys.argv)
+print("began")
+"""
 
 
 def child(**options: object) -> "subprocess.Popen[str]":
