@@ -1,6 +1,7 @@
 """Editions: what an upgrade writes down before it begins, and what becomes of the ledger in the end."""
 
 import json
+import re
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -12,6 +13,8 @@ from mandat.marketplace.store.values import NewEdition
 
 FIRST_POSITION = 10_000
 """Of the steps of edition 1; those of each further one begin as much later."""
+
+_NAME_START = re.compile(r"[A-Za-z_]")
 
 
 class Editions:
@@ -29,9 +32,10 @@ class Editions:
             False, with nothing changed, when it is in no state for that, or another upgrade came first.
         """
         with self._database.writing() as connection:
-            if _is_known(connection, installation_id, new.edition.number):
-                return False
+            # The move locks the row, so that of two that ask at once the second sees what the first has begun.
             if not _move(connection, installation_id, Event.UPGRADE_ASKED, at=at):
+                return False
+            if _is_known(connection, installation_id, new.edition.number):
                 return False
             _insert(connection, installation_id, new)
         return True
@@ -158,10 +162,10 @@ def _settle(connection: Connection, found: Row[Any], number: int, *, at: float) 
 
 def _forget_others(connection: Connection, installation_id: str, number: int) -> None:
     """Every edition but one, with its records."""
-    own = steps.c.step_id.startswith(f"{number}.", autoescape=True)
-    if number == 0:
-        own = steps.c.step_id.op("GLOB", is_comparison=True)("[A-Za-z_]*")
-    connection.execute(delete(steps).where(steps.c.installation_id == installation_id, ~own))
+    known = connection.execute(select(steps.c.step_id).where(steps.c.installation_id == installation_id)).scalars()
+    # Edition 0 has no number before its steps' names, and no name begins with a digit.
+    others = [each for each in known if not (each.startswith(f"{number}.") if number else _NAME_START.match(each))]
+    connection.execute(delete(steps).where(steps.c.installation_id == installation_id, steps.c.step_id.in_(others)))
     connection.execute(delete(editions).where(editions.c.installation_id == installation_id))
 
 

@@ -115,7 +115,7 @@ steps = Table(
     "steps",
     metadata,
     Column("installation_id", ForeignKey("installations.id"), nullable=False),
-    Column("step_id", String(64), nullable=False),
+    Column("step_id", String(100), nullable=False),  # a name of 64 characters, with marks and numbers around it
     Column("position", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("tries", Integer, nullable=False),
