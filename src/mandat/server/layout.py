@@ -60,6 +60,11 @@ class Layout:
         return self.run / "quotas.sock"
 
     @property
+    def leaving(self) -> Path:
+        """A file that says this node is to get no more calls: it works on, and is not ready. A start removes it."""
+        return self.run / "leaving"
+
+    @property
     def lock(self) -> Path:
         """Locked by the one supervisor of this data; on PostgreSQL, by the one of this node."""
         return (self.data if self.place is None else self.run) / "supervisor.lock"

@@ -50,10 +50,20 @@ def outcome(front: Fronted, name: str) -> float:
     return value(front, "mandat_calls_total", door="gateway", outcome=name) or 0.0
 
 
+def test_a_node_that_is_about_to_leave_is_not_ready_and_works_on(front: Fronted) -> None:
+    leaving = front.mandat.config.parent / "run" / "leaving"
+    leaving.touch()
+    answer = httpx2.get(f"{front.watch}/readyz")
+    assert (answer.status_code, answer.json()["checks"]["node"]) == (503, "is about to leave")
+    assert front.call("GET", "/1.0/notes").status_code == 200
+    leaving.unlink()
+    wait_for(lambda: httpx2.get(f"{front.watch}/readyz").status_code == 200, what="readiness")
+
+
 def test_the_node_is_alive_and_ready(front: Fronted) -> None:
     assert httpx2.get(f"{front.watch}/healthz").json() == {"alive": True}
     wait_for(lambda: httpx2.get(f"{front.watch}/readyz").status_code == 200, what="readiness")
-    checks = dict.fromkeys(("gateways", "authority", "grants", "upstreams"), "ok")
+    checks = dict.fromkeys(("node", "gateways", "authority", "grants", "upstreams"), "ok")
     assert httpx2.get(f"{front.watch}/readyz").json() == {
         "ready": True,
         "checks": checks,

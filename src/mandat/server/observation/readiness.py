@@ -1,7 +1,8 @@
 """Whether this node can do its work now: what /readyz answers, from the processes' reports and a look at the APIs.
 
-Ready means: gateways and the authority report; every door that reports could read grants within the freshness bound;
-and at least one API takes connections, if there are any. What the answer says names no address and no error text.
+Ready means: nobody is about to stop the node; gateways and the authority report; every door that reports could read
+grants within the freshness bound; and at least one API takes connections, if there are any. What the answer says names
+no address and no error text.
 """
 
 import asyncio
@@ -31,11 +32,12 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class ReadinessCheck:
-    """Asks and remembers. `clock` gives seconds that never run backwards."""
+    """Asks and remembers. `clock` gives seconds that never run backwards; `is_leaving`: the node is to be stopped."""
 
-    def __init__(self, collected: Collected, clock: Callable[[], float]) -> None:
+    def __init__(self, collected: Collected, clock: Callable[[], float], *, is_leaving: Callable[[], bool]) -> None:
         self._collected = collected
         self._clock = clock
+        self._is_leaving = is_leaving
         self._tried: dict[str, bool] = {}
         self._tried_at = float("-inf")
         self._trying = asyncio.Lock()
@@ -47,6 +49,7 @@ class ReadinessCheck:
         await self._try(set(upstreams.values()))
         reachable = {name: self._tried.get(address, False) for name, address in sorted(upstreams.items())}
         checks = {
+            "node": OK if not self._is_leaving() else "is about to leave",
             "gateways": _reporting(reports, "gateway"),
             "authority": _reporting(reports, "authority"),
             "grants": _fresh(reports),

@@ -30,7 +30,7 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, read
     """Serves until SIGTERM."""
     collected = Collected(monotonic)
     peers = tuple(ipaddress.ip_network(block, strict=False) for block in config.metrics.trusted_peers)
-    page = WatchPage(collected, ReadinessCheck(collected, monotonic), peers)
+    page = WatchPage(collected, ReadinessCheck(collected, monotonic, is_leaving=layout.leaving.exists), peers)
     server = _AnnouncingServer(
         uvicorn.Config(
             page,

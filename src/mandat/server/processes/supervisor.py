@@ -32,6 +32,7 @@ from mandat.server.processes.database_watch import (
     report_replication,
 )
 from mandat.server.processes.redis_watch import refuse_bad_redis, report_redis
+from mandat.server.processes.service_manager import READY, STOPPING, tell_service_manager
 from mandat.server.processes.sockets import Listeners, allow_many_descriptors, listen_publicly
 from mandat.server.processes.tls import CHECK_SECONDS, TlsIdentity
 from mandat.storage.postgres.node_epoch import create_epoch
@@ -98,7 +99,9 @@ class Supervisor:
                 if on_ready is not None:
                     await on_ready()
                 log.info("ready", listen=self._config.listen, public_urls=list(self._config.public_urls))
+                tell_service_manager(READY)
                 await self._stopping.wait()
+                tell_service_manager(STOPPING)
         finally:
             for report in reports:
                 report.cancel()
@@ -328,6 +331,7 @@ def _prepare_folders(layout: Layout) -> None:
     if owner.st_uid != os.getuid():
         raise Problem(f"The folder {layout.run} belongs to somebody else; set `run` to a folder of your own.")
     layout.run.chmod(0o700)
+    layout.leaving.unlink(missing_ok=True)
     if layout.place is not None:
         create_epoch(layout.epoch)
 
