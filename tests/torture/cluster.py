@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from mandat.authority.values import Role
-from mandat.cli.administration import LOCAL, accepted
+from mandat.cli.operators.administration import LOCAL, accepted
 from mandat.server.operations.administration import open_administration
 from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.postgres.place import parse_place

@@ -10,25 +10,23 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App
 
-from mandat.cli import (
+from mandat.cli import running
+from mandat.cli.developers import calling, rules, stacks
+from mandat.cli.failures import INTERRUPTED, OK, explain
+from mandat.cli.operators import (
     accounts,
     application_secrets,
     applications,
     audit,
     backup,
-    calling,
     deploying,
     explaining,
-    faults,
     keys,
     migrating,
-    rules,
-    running,
-    stacks,
     verification,
 )
-from mandat.cli.failures import INTERRUPTED, OK, explain
 from mandat.cli.output import complain
+from mandat.cli.sandbox import faults
 
 app = App(
     name="mandat",

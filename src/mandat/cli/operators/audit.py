@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from mandat.cli.administration import NO_OPTIONS
+from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, UsageFault, find_config
 from mandat.cli.output import complain, say, say_json, say_table
 

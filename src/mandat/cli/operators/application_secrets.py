@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mandat.cli.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer
-from mandat.cli.applications import find_application
+from mandat.cli.operators.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer
+from mandat.cli.operators.applications import find_application
 from mandat.cli.options import AdminOptions, JsonFlag, UsageFault
 from mandat.cli.output import say, say_json, say_table
 

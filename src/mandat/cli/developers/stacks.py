@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from mandat.cli.developers.stack_difference import difference_of, say_difference, wrong_versions
 from mandat.cli.options import ApiOptions, JsonFlag, Switch, UsageFault
 from mandat.cli.output import say, say_json
-from mandat.cli.stack_difference import difference_of, say_difference, wrong_versions
 
 if TYPE_CHECKING:
     from mandat.marketplace.stacks.rehearsal import Happened

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mandat.cli.administration import NO_OPTIONS
+from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, Switch, find_config
 from mandat.cli.output import say, say_json
 

@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from mandat.cli.administration import NO_OPTIONS
+from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, Switch, find_config
 from mandat.cli.output import complain, say, say_json
 

@@ -1,6 +1,6 @@
 """`mandat verify`: is everything stored as the authority wrote it?"""
 
-from mandat.cli.administration import NO_OPTIONS
+from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, find_config
 from mandat.cli.output import say, say_json
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cyclopts import App
 
-from mandat.cli.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer, get_user, problem
+from mandat.cli.operators.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer, get_user, problem
 from mandat.cli.options import AdminOptions, AnyText, JsonFlag, UsageFault
 from mandat.cli.output import say, say_json, say_table
 
