@@ -56,6 +56,10 @@ class RequestBody:
         """What is still to come; None when only the chunks will tell."""
         return self._remaining
 
+    def is_skippable(self, max_bytes: int) -> bool:
+        """Whether what is still to come is little, and its end certain, so that it may be read and thrown away."""
+        return self._remaining is not None and self._remaining <= max_bytes and self.fault is None
+
     def want(self, max_bytes: int) -> bool:
         """Keep the body from here on; before the first `feed`. False: it cannot be had, and `fault` says why."""
         if not self._is_wanted:

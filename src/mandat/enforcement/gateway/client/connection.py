@@ -7,7 +7,6 @@ no request needs a timer of its own. Source: design.md 8, RFC 9112.
 
 import asyncio
 import logging
-from enum import Enum
 from typing import Final
 
 from mandat.enforcement.gateway import answers
@@ -15,7 +14,8 @@ from mandat.enforcement.gateway.body import RequestBody
 from mandat.enforcement.gateway.client.channel import ClientChannel
 from mandat.enforcement.gateway.client.dispatch import dispatch
 from mandat.enforcement.gateway.client.exchange import Exchange, begin_exchange
-from mandat.enforcement.gateway.client.record import ExchangeRecord, note_no_request
+from mandat.enforcement.gateway.client.record import ExchangeRecord, refuse_no_request
+from mandat.enforcement.gateway.client.states import BODY, BUSY, CLOSED, HEAD, LINGER, SKIP
 from mandat.enforcement.gateway.door import Door
 from mandat.enforcement.gateway.framing import HEAD_END, FramingFault, RequestParser, is_hopeless
 from mandat.protocol.refusals import Reason
@@ -26,36 +26,15 @@ _NEVER: Final = float("inf")
 _LINGER_SECONDS: Final = 2.0
 
 
-class _State(Enum):
-    HEAD = "waiting for a request, or in the middle of its head"
-    BUSY = "an exchange is under way; what arrives is kept"
-    BODY = "the exchange wants the body"
-    SKIP = "answered; the rest of the body is thrown away"
-    LINGER = "the last answer is given; everything else is thrown away"
-    CLOSED = "gone"
-
-
-# Bound once: looking up a member on its class costs 70 ns in Python 3.11.
-_HEAD, _BUSY, _BODY, _SKIP, _LINGER, _CLOSED = _State
-
-
 class ClientConnection(ClientChannel):
     """See the module."""
 
-    __slots__ = (
-        "_body",
-        "_body_waiter",
-        "_exchange",
-        "_is_advancing",
-        "_is_listed",
-        "_parser",
-        "_state",
-    )
+    __slots__ = ("_body", "_body_waiter", "_exchange", "_is_advancing", "_is_listed", "_parser", "_state")
 
     def __init__(self, door: Door) -> None:
         super().__init__(door)
         self._parser = RequestParser(door.limits.head_fields)
-        self._state = _HEAD
+        self._state = HEAD
         self._exchange: Exchange | None = None
         self._body: RequestBody | None = None
         self._body_waiter: asyncio.Future[bytes | Reason] | None = None
@@ -67,7 +46,7 @@ class ClientConnection(ClientChannel):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._open(transport)
         if len(self._door.connections) >= self._door.limits.max_connections:
-            self._state = _CLOSED
+            self._state = CLOSED
             self._finish()
             return
         self._door.connections.add(self)
@@ -75,7 +54,7 @@ class ClientConnection(ClientChannel):
     def data_received(self, data: bytes) -> None:
         if self._buffer:
             data = self._buffer + data
-        elif self._state is _HEAD:
+        elif self._state is HEAD:
             self.deadline = self._door.time.now + self._door.limits.head_seconds
         self._buffer = data
         if not self._is_listed:
@@ -92,7 +71,7 @@ class ClientConnection(ClientChannel):
         self._transport = self._outlet.transport = None
         self._door.connections.discard(self)
         self._abandon()
-        self._state = _CLOSED
+        self._state = CLOSED
 
     def pause_writing(self) -> None:
         self._is_write_paused = True
@@ -102,7 +81,7 @@ class ClientConnection(ClientChannel):
 
     def resume_writing(self) -> None:
         self._is_write_paused = False
-        if self._state is _BUSY:
+        if self._state is BUSY:
             self.deadline = _NEVER
         if self._exchange is not None:
             self._exchange.resume()
@@ -124,9 +103,9 @@ class ClientConnection(ClientChannel):
     def on_deadline(self) -> None:
         """The deadline has passed."""
         self.deadline = _NEVER
-        if self._is_write_paused or self._state in (_BUSY, _SKIP, _LINGER):
+        if self._is_write_paused or self._state in (BUSY, SKIP, LINGER):
             self.reset()
-        elif self._state is _BODY:
+        elif self._state is BODY:
             self._break_off(FramingFault("the body took too long"))
         elif self._buffer:
             self._refuse_framing(FramingFault("the head took too long"))
@@ -136,7 +115,7 @@ class ClientConnection(ClientChannel):
     def close(self) -> None:
         """Close once everything is written."""
         self._abandon()
-        self._state = _CLOSED
+        self._state = CLOSED
         self._finish()
 
     # What the exchange calls
@@ -145,7 +124,7 @@ class ClientConnection(ClientChannel):
         """Break the connection so that the client cannot take what it has for a whole answer."""
         self._break()
         self._abandon()
-        self._state = _CLOSED
+        self._state = CLOSED
 
     def body_at_hand(self) -> bytes | None:
         """The body of the request when all of it is there and may be kept; None when it must be read, or refused."""
@@ -170,7 +149,7 @@ class ClientConnection(ClientChannel):
         if exchange.head.expects_continue and not self._buffer:
             self.write(answers.CONTINUE)
         self._body_waiter = waiter
-        self._state = _BODY
+        self._state = BODY
         self.deadline = self._door.time.now + self._door.limits.body_seconds
         self._advance()
         return waiter
@@ -180,9 +159,7 @@ class ClientConnection(ClientChannel):
         body = self._body
         if body is None or body.is_complete:
             return
-        announced = body.announced_bytes
-        is_small = announced is not None and announced <= self._door.limits.max_body_bytes
-        if not is_small or exchange.head.expects_continue or body.fault is not None:
+        if exchange.head.expects_continue or not body.is_skippable(self._door.limits.max_body_bytes):
             exchange.keeps_alive = False
 
     def exchange_ended(self, exchange: ExchangeRecord) -> None:
@@ -195,7 +172,7 @@ class ClientConnection(ClientChannel):
         if not exchange.keeps_alive or self._door.is_stopping:
             self._linger(is_input_left=is_input_left)
         elif is_input_left:
-            self._state = _SKIP
+            self._state = SKIP
             self.deadline = self._door.time.now + self._door.limits.body_seconds
         else:
             self._await_request()
@@ -223,11 +200,11 @@ class ClientConnection(ClientChannel):
     def _step(self) -> bool:
         """One step. False: wait for more bytes, or for something else to end."""
         state = self._state
-        if state is _HEAD:
+        if state is HEAD:
             return not self._is_write_paused and self._read_head()
-        if state is _BODY or state is _SKIP:
+        if state is BODY or state is SKIP:
             return self._read_body()
-        if state is _LINGER and not self._throw_away():
+        if state is LINGER and not self._throw_away():
             self.reset()
         return False
 
@@ -246,7 +223,7 @@ class ClientConnection(ClientChannel):
         if isinstance(head, FramingFault):
             self._refuse_framing(head)
             return True
-        self._state = _BUSY
+        self._state = BUSY
         self.deadline = _NEVER
         if head.content_length != 0:
             self._body = RequestBody(self._parser, head.content_length, door.budget)
@@ -266,11 +243,11 @@ class ClientConnection(ClientChannel):
         self._buffer = body.feed(self._buffer)
         if isinstance(body.fault, FramingFault):
             self._break_off(body.fault)
-        elif self._state is _SKIP:
+        elif self._state is SKIP:
             if body.is_complete:
                 self._await_request()
         elif body.fault is not None or body.is_complete:
-            self._state = _BUSY
+            self._state = BUSY
             self.deadline = _NEVER
             waiter, self._body_waiter = self._body_waiter, None
             if waiter is not None and not waiter.done():
@@ -279,7 +256,7 @@ class ClientConnection(ClientChannel):
 
     def _await_request(self) -> None:
         self._body = None
-        self._state = _HEAD
+        self._state = HEAD
         limits = self._door.limits
         self.deadline = self._door.time.now + (limits.head_seconds if self._buffer else limits.idle_seconds)
 
@@ -292,19 +269,13 @@ class ClientConnection(ClientChannel):
             self._linger(is_input_left=True)
             return
         self._body_waiter = None
-        self._state = _BUSY
+        self._state = BUSY
         exchange.keeps_alive = False
         exchange.refuse_body(fault.why)
 
     def _refuse_framing(self, fault: FramingFault) -> None:
         """What came is no request: one answer, then the end (design.md 8)."""
-        door = self._door
-        now = door.clock()
-        reason, details = Reason.MALFORMED_REQUEST, {"reason": fault.why}
-        query_id = door.new_query_id(now)
-        whole = answers.refusal(reason, query_id=query_id, is_api=False, keeps_alive=False, details=details)
-        self.write(whole)
-        note_no_request(door, now=now, query_id=query_id, address=self.peer, sent_bytes=len(whole), details=details)
+        self.write(refuse_no_request(self._door, self.peer, fault))
         self._linger(is_input_left=True)
 
     def _linger(self, *, is_input_left: bool) -> None:
@@ -313,7 +284,7 @@ class ClientConnection(ClientChannel):
         if self._transport is None or not is_input_left:
             self.close()
             return
-        self._state = _LINGER
+        self._state = LINGER
         self._buffer = b""
         self.deadline = self._door.time.now + _LINGER_SECONDS
         self._finish_writing()

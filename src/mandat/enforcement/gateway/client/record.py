@@ -12,9 +12,10 @@ from mandat.core.call import NOBODY, About
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
 from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
+from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.door import Door
-from mandat.enforcement.gateway.framing import RequestHead
+from mandat.enforcement.gateway.framing import FramingFault, RequestHead
 from mandat.enforcement.settings import Upstream
 from mandat.protocol.refusals import WORDINGS, Reason
 
@@ -115,11 +116,11 @@ class ExchangeRecord(msgspec.Struct, eq=False):
         return OWN if self._status else ABANDONED
 
 
-def note_no_request(
-    door: Door, *, now: float, query_id: str, address: str, sent_bytes: int, details: dict[str, str]
-) -> None:
-    """What came on a connection was no request, and was told so."""
-    reason = Reason.MALFORMED_REQUEST
+def refuse_no_request(door: Door, address: str, fault: FramingFault) -> bytes:
+    """The answer to something on a connection from `address` that was no request; noted as any other."""
+    now, reason, details = door.clock(), Reason.MALFORMED_REQUEST, {"reason": fault.why}
+    query_id = door.new_query_id(now)
+    whole = answers.refusal(reason, query_id=query_id, is_api=False, keeps_alive=False, details=details)
     door.counters.ended(reason.value, 0.0)
     door.access_log.note(
         LogLine(
@@ -130,8 +131,9 @@ def note_no_request(
             path="",
             status=WORDINGS[reason].status,
             seconds=0.0,
-            sent_bytes=sent_bytes,
+            sent_bytes=len(whole),
             reason=reason.value,
             details=details,
         )
     )
+    return whole
