@@ -40,10 +40,11 @@ class BoundedSession(psycopg.Connection[Any]):
         """
         try:
             return super().wait(gen, interval, self.patience_seconds if timeout is None else timeout)
-        except errors.OperationalError:
-            if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                self.pgconn.finish()
-            raise
+        except errors.OperationalError as fault:
+            if self.pgconn.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()
+            raise errors.OperationalError(f"no answer within {self.patience_seconds:.0f} s") from fault
 
     def commit(self) -> None:
         """See psycopg.
