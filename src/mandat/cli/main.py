@@ -26,7 +26,7 @@ from mandat.cli.operators import (
     verification,
 )
 from mandat.cli.output import complain
-from mandat.cli.sandbox import faults
+from mandat.cli.sandbox import commands as sandbox
 
 app = App(
     name="mandat",
@@ -46,7 +46,7 @@ for _name, _command in application_secrets.COMMANDS.items():
     applications.app.command(_command, name=_name)
 for _command in (explaining.explain, verification.verify, backup.backup, backup.restore, migrating.migrate):
     app.command(_command, group="Administer")
-for _topic in (faults.app, keys.app, audit.app, applications.app, accounts.account, rules.app, stacks.app):
+for _topic in (sandbox.app, keys.app, audit.app, applications.app, accounts.account, rules.app, stacks.app):
     app.command(_topic)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
@@ -156,42 +156,53 @@ def sign(
     """
     import time
 
-    from mandat.client.config import find_settings
     from mandat.protocol.signature import sign as signature_of
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or not url.isascii() or " " in url:
-        raise UsageFault(f"{url} is not a whole http(s) URL in the form in which it is sent.")
-    keys = {
-        "application_key": options.application_key,
-        "application_secret": options.application_secret,
-        "consumer_key": options.consumer_key,
-    }
-    endpoint = options.endpoint or f"{parts.scheme}://{parts.netloc}"
-    settings = find_settings(endpoint, keys, config_file=options.config_file)
-    if not settings.application_key or not settings.application_secret or not settings.consumer_key:
-        raise UsageFault(
-            "Signing needs --application-key, --application-secret and --consumer-key, or OVH_... for them."
-        )
+    keys = _keys_for(url, options)
     now = int(time.time()) if timestamp is None else timestamp
+    signature = signature_of(
+        keys.application_secret, keys.consumer_key, method=_method(method), url=url, body=_body(body), timestamp=now
+    )
     headers = {
-        "X-Ovh-Application": settings.application_key,
-        "X-Ovh-Consumer": settings.consumer_key,
+        "X-Ovh-Application": keys.application_key,
+        "X-Ovh-Consumer": keys.consumer_key,
         "X-Ovh-Timestamp": str(now),
-        "X-Ovh-Signature": signature_of(
-            settings.application_secret,
-            settings.consumer_key,
-            method=_method(method),
-            url=url,
-            body=_body(body),
-            timestamp=now,
-        ),
+        "X-Ovh-Signature": signature,
     }
     if as_json:
         say_json(headers)
     else:
         say("\n".join(f"{name}: {value}" for name, value in headers.items()))
     return 0
+
+
+class _Keys(NamedTuple):
+    """What a signature is made with."""
+
+    application_key: str
+    application_secret: str
+    consumer_key: str
+
+
+def _keys_for(url: str, options: ApiOptions) -> _Keys:
+    """The three keys for a call of `url`, from the options, the environment, or `ovh.conf`."""
+    from mandat.client.config import find_settings
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or not url.isascii() or " " in url:
+        raise UsageFault(f"{url} is not a whole http(s) URL in the form in which it is sent.")
+    given = {
+        "application_key": options.application_key,
+        "application_secret": options.application_secret,
+        "consumer_key": options.consumer_key,
+    }
+    endpoint = options.endpoint or f"{parts.scheme}://{parts.netloc}"
+    found = find_settings(endpoint, given, config_file=options.config_file)
+    if not found.application_key or not found.application_secret or not found.consumer_key:
+        raise UsageFault(
+            "Signing needs --application-key, --application-secret and --consumer-key, or OVH_... for them."
+        )
+    return _Keys(found.application_key, found.application_secret, found.consumer_key)
 
 
 def _rules(texts: list[str]) -> list[str]:

@@ -33,6 +33,30 @@ class Finding:
     place: str
     message: str
 
+    def as_fields(self) -> dict[str, Any]:
+        """As --json prints it."""
+        return {"line": self.line, "place": self.place, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said of a document. `upgrade` is None when it was not held against an older one."""
+
+    stack: "Stack"
+    rights: list[dict[str, Any]]
+    findings: list[Finding]
+    upgrade: dict[str, Any] | None
+
+    def as_fields(self) -> dict[str, Any]:
+        """As --json prints it."""
+        fields: dict[str, Any] = {
+            "stack": self.stack.id,
+            "version": self.stack.version,
+            "findings": [one.as_fields() for one in self.findings],
+            "rules": self.rights,
+        }
+        return fields if self.upgrade is None else {**fields, "upgrade": self.upgrade}
+
 
 @app.command
 def check(
@@ -79,25 +103,11 @@ def check(
     if old is not None:
         upgrade = difference_of(stack, values, old)
         findings += [Finding(0, "info.version", each) for each in wrong_versions(stack, old)]
+    verdict = Verdict(stack, rights, findings, upgrade)
     if as_json:
-        verdict: dict[str, Any] = {
-            "stack": stack.id,
-            "version": stack.version,
-            "findings": [{"line": one.line, "place": one.place, "message": one.message} for one in findings],
-            "rules": rights,
-        }
-        say_json(verdict if upgrade is None else {**verdict, "upgrade": upgrade})
-        return 1 if findings else 0
-    say(f"{stack.title} {stack.version}: {len(stack.install)} steps, {len(stack.uninstall)} to uninstall.")
-    say("Rights it asks for" + ("" if given else ", with the document's own examples") + ":")
-    for right in rights:
-        say(f"  {right['rule']}    needed by {', '.join(right['steps'])}")
-    if upgrade is not None:
-        say_difference(upgrade)
-    for one in findings:
-        say(f"{one.place}: {one.message}")
-    if not findings:
-        say("Each rule is needed by a step, each call is covered, and no rule reaches beyond what was typed.")
+        say_json(verdict.as_fields())
+    else:
+        _say_verdict(verdict, by_examples=not given)
     return 1 if findings else 0
 
 
@@ -138,6 +148,20 @@ def run(
         installed = rehearsal.install()
         undone = rehearsal.undo() if undo else True
     return 0 if installed and undone else 1
+
+
+def _say_verdict(verdict: Verdict, *, by_examples: bool) -> None:
+    stack = verdict.stack
+    say(f"{stack.title} {stack.version}: {len(stack.install)} steps, {len(stack.uninstall)} to uninstall.")
+    say("Rights it asks for" + (", with the document's own examples" if by_examples else "") + ":")
+    for right in verdict.rights:
+        say(f"  {right['rule']}    needed by {', '.join(right['steps'])}")
+    if verdict.upgrade is not None:
+        say_difference(verdict.upgrade)
+    for one in verdict.findings:
+        say(f"{one.place}: {one.message}")
+    if not verdict.findings:
+        say("Each rule is needed by a step, each call is covered, and no rule reaches beyond what was typed.")
 
 
 def _say_step(happened: "Happened") -> None:
@@ -183,7 +207,7 @@ def _compile(file: Path) -> "Stack":
 
 def _tell_refusal(file: Path, finding: Finding, *, as_json: bool) -> int:
     if as_json:
-        found = {"line": finding.line, "place": finding.place, "message": finding.message}
+        found = finding.as_fields()
         say_json({"stack": file.name.removesuffix(ENDING), "version": None, "findings": [found], "rules": []})
     else:
         say(f"{file}:{finding.line}: {finding.place or 'document'}: {finding.message}")
