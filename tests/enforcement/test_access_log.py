@@ -41,6 +41,15 @@ async def test_a_permitted_call_is_logged_with_who_and_where_and_how_long() -> N
     }
 
 
+async def test_the_trace_that_a_caller_is_in_is_logged() -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with RecordingUpstream() as api, running_gateway(api.address) as gateway:
+        await gateway.ask(gateway.request("GET", "/1.0/auth/time", headers={"traceparent": trace}))
+        await gateway.ask(gateway.request("GET", "/1.0/auth/time", headers={"traceparent": trace + "-secret"}))
+        lines = await gateway.log_lines(2)
+    assert [line.get("trace") for line in lines] == [trace, None]
+
+
 async def test_a_refusal_is_logged_with_its_reason() -> None:
     async with RecordingUpstream() as api, running_gateway(api.address) as gateway:
         await gateway.ask(gateway.request("GET", "/1.0/me"))

@@ -56,6 +56,38 @@ def test_a_field_that_is_no_field_is_refused_in_requests_and_answers(field: byte
     assert isinstance(_answer(b"\r\n".join([b"HTTP/1.1 200 OK", *fields, b"", b""])), FramingFault)
 
 
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 4\r\n", b"Connection: keep-alive\r\n"])
+def test_the_trace_that_a_caller_is_in_is_read(framing: bytes) -> None:
+    head = _request(b"GET / HTTP/1.1\r\nHost: a\r\n" + framing + b"TraceParent: " + TRACE + b"\r\n\r\n")
+    assert isinstance(head, RequestHead)
+    assert head.trace.encode() == TRACE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        (b"",),
+        (TRACE, TRACE),
+        (TRACE[:-1],),
+        (TRACE + b"0",),
+        (TRACE.upper(),),
+        (b"ff" + TRACE[2:],),
+        (b"00-" + b"0" * 32 + TRACE[35:],),
+        (TRACE[:36] + b"0" * 16 + TRACE[52:],),
+        (TRACE.replace(b"-", b"_"),),
+        (TRACE[:-1] + b"\xff",),
+    ],
+)
+def test_what_is_no_trace_is_none_and_no_fault(values: tuple[bytes, ...]) -> None:
+    head = _request(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"traceparent: %s\r\n" % v for v in values) + b"\r\n")
+    assert isinstance(head, RequestHead)
+    assert head.trace == ""
+
+
 def test_a_clear_head_is_read_as_it_is() -> None:
     head = _request(
         b"POST /a?b HTTP/1.1\r\nHOST: x \t\r\nX-Empty:\r\nX:  caf\xc3\xa9 \t \r\nConnection: Keep-Alive, X\r\n"

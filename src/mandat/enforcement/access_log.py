@@ -38,6 +38,7 @@ class LogLine(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
     application: int = 0
     credential: int = 0
     is_cut_short: bool = False
+    trace: str = ""
     details: dict[str, str] | None = None
 
 

@@ -19,7 +19,7 @@ from mandat.enforcement.doors.heads import Framing, UnusableServer, find_alias, 
 from mandat.enforcement.doors.refusing import NO_CACHE, Answer, refusal
 from mandat.enforcement.forward_auth.styles import BODY_HIDDEN, BODY_LOST, Original, Style, read_original
 from mandat.enforcement.gateway.caller import Caller
-from mandat.enforcement.gateway.framing import FramingFault, Headers
+from mandat.enforcement.gateway.framing import FramingFault, Headers, find_trace
 from mandat.enforcement.gateway.routes import RouteTable, is_api_path
 from mandat.enforcement.point import Suspended
 from mandat.enforcement.settings import Upstream
@@ -253,6 +253,7 @@ class ForwardAuthDoor:
             account=permit.grant.account if permit is not None else "",
             application=about.application,
             credential=about.credential,
+            trace=find_trace(question.headers),
             details=None if denied is None else denied.details or None,
         )
 

@@ -4,9 +4,10 @@ httptools parses, and refuses by itself what its strict mode knows: bare CR and 
 blanks around names, chunks that do not end where they say. It is lenient about versions, blanks in the request line,
 Host, transfer codings, trailers and sizes (design.md 8); those are checked here. tests/enforcement/test_framing.py
 holds both kinds. Judging the target and what fields mean is left to `mandat.core.decision`.
-Source: RFC 9112 sections 2, 3, 5 and 6.
+Source: RFC 9112 sections 2, 3, 5 and 6; for the trace, W3C Trace Context.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,9 @@ MAX_LENGTH_DIGITS: Final = 15
 _FRAMING_FIELDS: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect", b"trailer")
 )
-_BESIDE_HOST: Final = _FRAMING_FIELDS - {b"host"}
+_TRACE: Final = b"traceparent"
+_SELDOM: Final = _FRAMING_FIELDS - {b"host"} | {_TRACE}
+_is_trace: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
 
 Headers = list[tuple[bytes, bytes]]
 """Names in lower case, values without surrounding blanks, in the order they came."""
@@ -38,6 +41,7 @@ class RequestHead(msgspec.Struct):
     """The head of one request. `content_length` None means chunked; 0 also stands for "no body announced".
 
     `keeps_alive` says whether the client may send another request on this connection. HTTP/1.0 clients may not.
+    `trace` is what `find_trace` gives.
     """
 
     method: bytes
@@ -49,6 +53,7 @@ class RequestHead(msgspec.Struct):
     connection_options: frozenset[bytes]
     expects_continue: bool
     keeps_alive: bool
+    trace: str = ""
 
 
 _NO_OPTIONS: Final[frozenset[bytes]] = frozenset()
@@ -153,8 +158,8 @@ def split_chunked(data: bytes, tail: bytes) -> list[bytes]:
 
 def _request_head(method: bytes, target: bytes, headers: Headers, is_http_11: bool) -> RequestHead | FramingFault:
     fields = dict(headers)
-    if len(fields) == len(headers) and _BESIDE_HOST.isdisjoint(fields) and (host := fields.get(b"host")):
-        # Most calls: nothing is repeated, and nothing says anything about framing.
+    if len(fields) == len(headers) and _SELDOM.isdisjoint(fields) and (host := fields.get(b"host")):
+        # Most calls: nothing is repeated, and nothing says anything about framing or belongs to a trace.
         return RequestHead(method, target, headers, is_http_11, host, 0, _NO_OPTIONS, False, is_http_11)
     said: dict[bytes, bytes] = {}
     for name, value in headers:
@@ -178,7 +183,14 @@ def _request_head(method: bytes, target: bytes, headers: Headers, is_http_11: bo
         return FramingFault("an Expect other than 100-continue")
     options = connection_options(said[b"connection"]) if b"connection" in said else _NO_OPTIONS
     expects_continue, keeps_alive = is_http_11 and b"expect" in said, is_http_11 and b"close" not in options
-    return RequestHead(method, target, headers, is_http_11, host, length, options, expects_continue, keeps_alive)
+    trace = find_trace(headers) if _TRACE in fields else ""
+    return RequestHead(method, target, headers, is_http_11, host, length, options, expects_continue, keeps_alive, trace)
+
+
+def find_trace(headers: Headers) -> str:
+    """The `traceparent` that the caller sent, 55 characters; empty when there is none, or none that can be meant."""
+    said = [value for name, value in headers if name == _TRACE]
+    return said[0].decode("ascii") if len(said) == 1 and _is_trace(said[0]) else ""
 
 
 def _content_length(said: dict[bytes, bytes], *, is_http_11: bool) -> int | FramingFault | None:

@@ -101,6 +101,7 @@ class ExchangeRecord(msgspec.Struct, eq=False):
                 application=permit.application.id if permit is not None else about.application,
                 credential=permit.grant.credential_id if permit is not None else about.credential,
                 is_cut_short=is_cut_short,
+                trace=self.head.trace,
                 details=details or None,
             )
         )
