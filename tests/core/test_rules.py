@@ -224,3 +224,17 @@ def test_a_rule_that_nobody_could_ask_for_covers_nothing_and_breaks_nothing():
     rules = compile_rules([AccessRule("GET", "/%\U0010ffff\U0010ffff"), AccessRule("GET", "/me")])
     assert rules.match("GET", target_of("/1.0/me")) == AccessRule("GET", "/me")
     assert rules.match("GET", target_of("/1.0/x")) is None
+
+
+lengths = st.integers(0, 80)
+
+
+@given(st.lists(st.tuples(lengths, lengths, lengths), min_size=1, max_size=40), lengths, lengths, lengths)
+def test_long_texts_between_stars_are_found_exactly_where_they_are(needles, before, between, after):
+    texts = ["a" * first + "b" + "a" * second + "b" * (third % 2) for first, second, third in needles]
+    rules = compile_rules([AccessRule("GET", f"/*{text}*/end") for text in texts])
+    path = "a" * before + "b" + "a" * between + "b" + "a" * after
+    rule = rules.match("GET", target_of(f"/1.0/{path}/end"))
+    fitting = [text for text in texts if text in path]
+    assert (rule is None) == (not fitting)
+    assert rule is None or rule.path in {f"/*{text}*/end" for text in fitting}

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from mandat.core.pattern import Starred, cut, join_escapes
+from mandat.core.pattern import LONG_NEEDLE, Starred, cut, find_text, join_escapes
 from mandat.protocol.access_rule import AccessRule
 
 _Entry = tuple[Starred, AccessRule]
@@ -108,24 +108,47 @@ class _Bucket:
                 self._by_run.setdefault(run, []).append(entry)
 
     def find(self, path: str) -> AccessRule | None:
-        for starred, rule in self._one_by_one:
-            if starred.matches(path):
-                return rule
+        rule = _first_match(self._one_by_one, path)
+        if rule is not None:
+            return rule
         if self._by_run:
             places = range(len(path) - _RUN_CHARACTERS + 1)
             for run in dict.fromkeys([path[place : place + _RUN_CHARACTERS] for place in places]):
-                for starred, rule in self._by_run.get(run, ()):
-                    if starred.matches(path):
-                        return rule
+                rule = _first_match(self._by_run.get(run, ()), path)
+                if rule is not None:
+                    return rule
         return None
 
 
+def _first_match(entries: Sequence[_Entry], path: str) -> AccessRule | None:
+    """Of rules with long texts between stars, those that begin with a text already missed are not looked for again."""
+    missed = ""
+    for starred, rule in entries:
+        first = starred.middles[0] if starred.middles else ""
+        if len(first) >= LONG_NEEDLE:
+            if missed and first.startswith(missed):
+                continue
+            if find_text(first, path) < 0:
+                missed = first
+                continue
+        if starred.matches(path):
+            return rule
+    return None
+
+
 def _runs(starred: Starred) -> Iterator[str]:
-    """The first and the last run of each middle: ids stand next to stars, and all runs would be thousands."""
+    """The first and the last run of each middle: ids stand next to stars, and all runs would be thousands.
+
+    Of a long one also the run around its rarest character, which says most about it.
+    """
     for middle in starred.middles:
         if len(middle) >= _RUN_CHARACTERS:
             yield middle[:_RUN_CHARACTERS]
             yield middle[-_RUN_CHARACTERS:]
+        if len(middle) >= LONG_NEEDLE:
+            rarest = middle.index(min(sorted(set(middle)), key=middle.count))
+            start = min(max(0, rarest - _RUN_CHARACTERS // 2), len(middle) - _RUN_CHARACTERS)
+            yield middle[start : start + _RUN_CHARACTERS]
 
 
 def _link_parents(nodes: Sequence[_Node]) -> None:

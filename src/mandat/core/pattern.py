@@ -49,18 +49,23 @@ class Starred:
 def _stand_in_order(middles: tuple[str, ...], text: str, start: int, end: int) -> bool:
     """Greedy from the left: the first place a middle fits is never worse than a later one."""
     for middle in middles:
-        found = (text if len(middle) < _LONG_NEEDLE else _padded(text)).find(middle, start)
+        found = find_text(middle, text, start)
         if found < 0 or found + len(middle) > end:
             return False
         start = found + len(middle)
     return True
 
 
+def find_text(needle: str, text: str, start: int = 0) -> int:
+    """`text.find(needle, start)`, linear whatever they are."""
+    return (text if len(needle) < LONG_NEEDLE else _padded(text)).find(needle, start)
+
+
 # `str.find` takes its linear algorithm only in texts of 30,000 characters; before that, a needle such as
 # `aaa...baaa...` in a text of `aaa...` costs length times length. A padded text makes it linear: 256 such rules take 2
 # ms instead of 40. The padding is a character that no path contains and that shares no low bits with one, so that it is
 # skipped in strides.
-_LONG_NEEDLE = 32
+LONG_NEEDLE = 32
 _PADDING = "?" * 30_000
 
 
