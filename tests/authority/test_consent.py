@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -10,6 +11,7 @@ from doubles.authority import HERE, PASSWORD, AuthorityWorld
 from mandat.authority.consent import (
     VALIDITY_MAX_SECONDS,
     Answered,
+    Consent,
     Ended,
     EndedKind,
     Question,
@@ -200,6 +202,29 @@ async def test_nothing_is_granted_to_a_deleted_application(scene: Scene) -> None
 async def test_an_application_deleted_while_the_answer_is_written_gets_nothing(scene: Scene) -> None:
     scene.world.stores.credentials.gone_applications.add(1)
     assert await scene.confirm(scene.alice) == Ended(EndedKind.APPLICATION_UNAVAILABLE)
+
+
+async def test_an_application_deleted_while_it_is_refused_is_told_as_gone(scene: Scene) -> None:
+    scene.world.stores.credentials.gone_applications.add(1)
+    assert await scene.refuse(scene.alice) == Ended(EndedKind.APPLICATION_UNAVAILABLE)
+
+
+async def test_where_unlimited_is_not_offered_only_a_length_is_taken(scene: Scene) -> None:
+    stores = scene.world.stores
+    consent = Consent(
+        stores.applications,
+        stores.requests,
+        credentials=stores.credentials,
+        catalogue=scene.world.catalogue,
+        clock=scene.world.clock,
+        unlimited_allowed=False,
+    )
+    question = await consent.look(scene.asked.token, scene.alice)
+    assert isinstance(question, Question) and not question.unlimited_allowed
+    answer = partial(consent.confirm, scene.asked.token, scene.alice, rules_hash=question.rules_hash, address=HERE)
+    fault = await answer(validity_seconds=None)
+    assert fault == Fault(Reason.BAD_PARAMETER, "Unlimited validity is not offered here; choose a length", "validity")
+    assert isinstance(await answer(validity_seconds=60), Answered)
 
 
 async def test_of_two_customers_at_the_same_moment_one_wins(scene: Scene) -> None:

@@ -67,6 +67,16 @@ def test_every_field_of_an_application_is_signed(field, other):
     assert application_bytes(**(APPLICATION | {field: other})) != application_bytes(**APPLICATION)
 
 
+def test_the_end_of_a_secret_is_signed():
+    secrets = APPLICATION | {"sealed_secrets": [b"one", b"two"]}
+    ends = [(), (100, None), (101, None), (None, 100), (100, 100), (100, 101)]
+    assert len({application_bytes(**secrets, secret_ends=each) for each in ends}) == len(ends)
+
+
+def test_secrets_without_an_end_are_signed_as_before_there_were_ends():
+    assert application_bytes(**APPLICATION, secret_ends=(None,)) == application_bytes(**APPLICATION)
+
+
 def test_neighbouring_texts_do_not_run_into_each_other():
     first = application_bytes(**(APPLICATION | {"name": "ab", "description": "c"}))
     assert first != application_bytes(**(APPLICATION | {"name": "a", "description": "bc"}))
@@ -90,6 +100,19 @@ def test_the_encoding_is_the_one_that_was_released():
     assert grant_bytes(row, version=3) == expected
     anywhere = expected.replace(b"\0\0\0\x01\0\0\0\x0c192.0.2.0/24", b"\xff\xff\xff\xff")
     assert grant_bytes(replace(row, allowed_networks=None), version=3) == anywhere
+
+
+def test_the_encoding_of_an_application_is_the_one_that_was_released():
+    expected = (
+        b"\0\0\0\x14mandat application 1" + b"\0\0\0\x011" + b"\0\0\0\x017" + b"\0\0\0\x107kbG7Bk7S9Nt7ZSV"
+        + b"\0\0\0\x04Shop" + b"\0\0\0\x01d" + b"\0\0\0\x03dev" + b"\0\0\0\x06active" + b"\0\0\0\x02no"
+        + b"\0\0\0\x01" + b"\0\0\0\x03one"
+    )  # fmt: skip
+    assert application_bytes(**APPLICATION) == expected
+    strict = expected.replace(b"\0\0\0\x02no", b"\0\0\0\x03yes")
+    assert application_bytes(**(APPLICATION | {"strict": True})) == strict
+    ending = expected.replace(b"application 1", b"application 2") + b"\0\0\0\x0a1700000000"
+    assert application_bytes(**APPLICATION, secret_ends=(1_700_000_000,)) == ending
 
 
 grants = st.builds(

@@ -7,22 +7,63 @@ from msgspec.structs import replace
 
 from doubles.grants import CountedUses, MemoryGrants, signed_headers
 from doubles.upstream_gateway import LocalReplay
+from mandat.core.call import About
 from mandat.core.decision import CallHead, Deny, Permit, Policy
 from mandat.enforcement.failures import AddressFailures
+from mandat.enforcement.interfaces import SourceUnavailable
 from mandat.enforcement.point import EnforcementPoint, Suspended
+from mandat.enforcement.quotas.buckets import Buckets, Quota
+from mandat.enforcement.quotas.leases import CallQuotas
+from mandat.enforcement.quotas.node import OwnBuckets
 from mandat.protocol.refusals import Reason
 
 BASE = "https://api.example"
 
 
+class HoldingGrants(MemoryGrants):
+    """Freshness can be held, and nothing is peeked at without; or it cannot be established at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = False
+        self.holds = 0
+        self.is_stale = False
+
+    def hold_freshness(self) -> bool:
+        if self.is_stale:
+            raise SourceUnavailable("the double is stale")
+        if self.is_held:
+            return False
+        self.is_held = True
+        self.holds += 1
+        return True
+
+    def release_freshness(self) -> None:
+        assert self.is_held
+        self.is_held = False
+
+    def _look(self) -> None:
+        super()._look()
+        if self.is_stale:
+            raise SourceUnavailable("the double is stale")
+
+
 class _Bench:
-    def __init__(self, *, strict: bool = False) -> None:
-        self.source, self.replay, self.uses = MemoryGrants(), LocalReplay(), CountedUses()
+    def __init__(
+        self, *, strict: bool = False, source: MemoryGrants | None = None, calls_per_burst: int | None = None
+    ) -> None:
+        self.source, self.replay, self.uses = source or MemoryGrants(), LocalReplay(), CountedUses()
         self.source.add_application(strict=strict)
         self.source.add_grant("GET /me", "POST /me")
         self.failures = AddressFailures(time.monotonic, burst=2, refill_per_second=0.001)
         self.point = EnforcementPoint(
-            self.source, self.replay, self.uses, policy=Policy(), failures=self.failures, clock=time.time
+            self.source,
+            self.replay,
+            self.uses,
+            policy=Policy(),
+            failures=self.failures,
+            clock=time.time,
+            quotas=None if calls_per_burst is None else _quotas(calls_per_burst),
         )
 
     def call(self, method: str, path: str = "/1.0/me", body: bytes = b"") -> CallHead:
@@ -39,6 +80,12 @@ class _Bench:
             return body
 
         return await self.point.finish(decision, read_body)
+
+
+def _quotas(burst: int) -> CallQuotas:
+    """So many calls for each credential, and then one an hour; at a time that stands still."""
+    quotas = [Quota("credential", 1, burst)]
+    return CallQuotas(quotas, OwnBuckets(Buckets(quotas), monotonic=lambda: 0.0), monotonic=lambda: 0.0)
 
 
 def test_a_read_that_is_in_memory_is_decided_at_once() -> None:
@@ -123,3 +170,82 @@ def test_a_suspended_application_is_refused() -> None:
     bench.source.add_application(active=False)
     decision = bench.point.judge(bench.call("GET"), b"")
     assert isinstance(decision, Deny) and decision.reason is Reason.INVALID_KEY
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_call_beyond_its_quota_is_refused_and_the_refusal_says_whose_it_was(method: str) -> None:
+    bench = _Bench(calls_per_burst=2)
+    # Another target each: a write with the same signature would be a repeated one.
+    calls = [bench.call(method, f"/1.0/me?{number}") for number in range(4)]
+    for call in calls[:2]:
+        decision = await bench.decide(call)
+        assert isinstance(decision, Permit) and decision.quota is not None
+    for call in calls[2:]:
+        decision = await bench.decide(call)
+        assert isinstance(decision, Deny) and decision.reason is Reason.QUOTA_EXCEEDED
+        assert decision.about == About(1, 11)
+    assert len(bench.uses.uses) == 2
+
+
+async def test_a_quota_that_is_known_to_be_spent_refuses_a_read_at_once() -> None:
+    bench = _Bench(calls_per_burst=1)
+    await bench.decide(bench.call("GET"))
+    await bench.decide(bench.call("GET"))
+    decision = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(decision, Deny) and decision.reason is Reason.QUOTA_EXCEEDED
+    assert decision.about == About(1, 11)
+
+
+async def test_calls_that_were_taken_ahead_are_spent_at_once() -> None:
+    bench = _Bench(calls_per_burst=1_000)
+    at_once = 0
+    for _ in range(20):
+        decision = bench.point.judge(bench.call("GET"), b"")
+        at_once += isinstance(decision, Permit) and decision.quota is not None
+        if isinstance(decision, Suspended):
+            assert isinstance(await bench.point.finish(decision, _no_body), Permit)
+    assert at_once >= 10
+    assert len(bench.uses.uses) == 20
+
+
+async def _no_body(max_bytes: int) -> bytes | Reason:
+    raise AssertionError("the body was there already")
+
+
+async def test_a_repeated_write_takes_nothing_from_the_quota() -> None:
+    bench = _Bench(strict=True, calls_per_burst=2)
+    call = bench.call("POST")
+    reasons = [getattr(await bench.decide(call), "reason", None) for _ in range(3)]
+    assert reasons == [None, Reason.REPLAYED, Reason.REPLAYED]
+    assert isinstance(await bench.decide(bench.call("POST", body=b"{}"), b"{}"), Permit)
+
+
+def test_freshness_is_held_while_a_call_is_judged_and_not_after() -> None:
+    source = HoldingGrants()
+    bench = _Bench(source=source)
+    assert isinstance(bench.point.judge(bench.call("GET"), b""), Permit)
+    assert (source.holds, source.is_held) == (1, False)
+    source.is_down = True
+    refused = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(refused, Deny) and refused.reason is Reason.STORAGE_UNAVAILABLE
+    assert (source.holds, source.is_held) == (2, False)
+
+
+def test_calls_that_came_in_together_are_judged_under_one_check_of_freshness() -> None:
+    source = HoldingGrants()
+    bench = _Bench(source=source)
+    assert bench.point.hold_freshness()
+    for _ in range(3):
+        assert isinstance(bench.point.judge(bench.call("GET"), b""), Permit)
+    assert (source.holds, source.is_held) == (1, True)
+    bench.point.release_freshness()
+    assert not source.is_held
+
+
+def test_freshness_that_cannot_be_established_is_not_held_and_closes_the_door() -> None:
+    source = HoldingGrants()
+    bench = _Bench(source=source)
+    source.is_stale = True
+    assert not bench.point.hold_freshness()
+    decision = bench.point.judge(bench.call("GET"), b"")
+    assert isinstance(decision, Deny) and decision.reason is Reason.STORAGE_UNAVAILABLE

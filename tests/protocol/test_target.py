@@ -88,6 +88,14 @@ def test_what_is_accepted_has_one_reading(rest, prefix):
     assert "%2F" not in target.slashed.upper()
 
 
+def test_a_target_is_read_alike_however_many_others_were_read_in_between():
+    targets = [b"/1.0/me?%d" % number for number in range(5_000)] + [b"/1.0//%d" % number for number in range(5_000)]
+    first = [parse_target(target) for target in targets]
+    assert [parse_target(target) for target in targets] == first
+    assert [reading.raw for reading in first[:5_000]] == targets[:5_000]
+    assert set(first[5_000:]) == {TargetFault("has an empty segment")}
+
+
 @given(st.binary(max_size=100))
 @example(b"/\xff")
 def test_no_bytes_make_it_raise(raw):

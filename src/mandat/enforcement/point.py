@@ -22,7 +22,6 @@ from mandat.core.decision import (
     NeedApplication,
     NeedBody,
     NeedGrant,
-    NeedJsonCheck,
     Permit,
     Policy,
     Supply,
@@ -157,17 +156,15 @@ class EnforcementPoint:
             return decision
 
     async def _supply(self, need: Need, suspended: Suspended, read_body: BodyReader) -> Supply:
+        assert not isinstance(need, NeedAddressBudget), "the budget of an address is always at hand"
         match need:
-            case NeedAddressBudget():
-                return self._failures.allows(suspended.head.address)
             case NeedApplication(key):
                 return await self._source.find_application(key)
             case NeedGrant(consumer_key_hash):
                 return await self._source.find_grant(consumer_key_hash)
             case NeedBody(max_bytes):
                 return await read_body(max_bytes)
-            case NeedJsonCheck(body):
-                return await asyncio.to_thread(check_json, body) or True
+        return await asyncio.to_thread(check_json, need.body) or True
 
     async def _admit(self, head: CallHead, permit: Permit) -> Decision:
         """Replay admission. Quotas come after it: a repeated call takes nothing."""
