@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from ipaddress import ip_network
 
 import pytest
@@ -15,13 +16,14 @@ from mandat.authority.consent import (
     Ended,
     EndedKind,
     Question,
+    hash_of_rights,
     rules_hash,
 )
 from mandat.authority.fault import Fault
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.authority.login import Visitor
 from mandat.authority.permission import IssuedRequest
-from mandat.authority.values import ApplicationStatus, User
+from mandat.authority.values import ApplicationStatus, AuditEntry, AuditEvent, User
 from mandat.core.credential import CredentialState
 from mandat.protocol.access_rule import AccessRule
 from mandat.protocol.refusals import Reason
@@ -55,6 +57,11 @@ class Scene:
 
     async def refuse(self, visitor: Visitor) -> Answered | Ended | Fault:
         return await self.world.authority.consent.refuse(self.asked.token, visitor, address=HERE)
+
+    async def application_key(self) -> str:
+        application = await self.world.stores.applications.find_application(1)
+        assert application is not None
+        return application.key
 
     def set_status(self, status: ApplicationStatus) -> None:
         rows = self.world.stores.applications.rows
@@ -100,14 +107,42 @@ async def test_confirming_grants_exactly_what_was_asked(scene: Scene) -> None:
     assert scene.world.stores.requests.rows == {}
 
 
-async def test_the_answer_and_its_line_of_history_come_together(scene: Scene) -> None:
-    await scene.confirm(scene.alice)
+@pytest.mark.parametrize(("seconds", "told"), [(3600, None), (None, "unlimited")])
+async def test_the_answer_and_its_line_of_history_come_together(
+    scene: Scene, seconds: int | None, told: str | None
+) -> None:
+    await scene.confirm(scene.alice, validity_seconds=seconds)
+    now = int(scene.world.clock.now)
     entry = scene.world.stores.audit[-1]
-    assert (entry.event, entry.actor, entry.account) == ("credential.confirmed", "user:alice", scene.alice.user.account)
-    assert entry.details["rules_hash"] == rules_hash(scene.asked.request)
-    assert entry.details["asked_from"] == "198.51.100.7"
+    assert entry == AuditEntry(
+        account=scene.alice.user.account,
+        at=now,
+        event=AuditEvent.CREDENTIAL_CONFIRMED,
+        actor="user:alice",
+        address=HERE,
+        subject=f"application:{await scene.application_key()}",
+        details={
+            "rules_hash": rules_hash(scene.asked.request),
+            "asked_from": "198.51.100.7",
+            "expires": told or str(now + 3600),
+        },
+    )
+    assert scene.world.stores.credentials.rows[1].created == now
     assert scene.asked.token not in repr(entry)
     assert scene.asked.consumer_key not in repr(entry)
+
+
+async def test_a_refusal_and_its_line_of_history_come_together(scene: Scene) -> None:
+    await scene.refuse(scene.alice)
+    assert scene.world.stores.audit[-1] == AuditEntry(
+        account=scene.alice.user.account,
+        at=int(scene.world.clock.now),
+        event=AuditEvent.CREDENTIAL_REFUSED,
+        actor="user:alice",
+        address=HERE,
+        subject=f"application:{await scene.application_key()}",
+        details={"rules_hash": rules_hash(scene.asked.request), "asked_from": "198.51.100.7"},
+    )
 
 
 async def test_refusing_uses_the_question_up_and_sends_nobody_anywhere(scene: Scene) -> None:
@@ -116,10 +151,10 @@ async def test_refusing_uses_the_question_up_and_sends_nobody_anywhere(scene: Sc
     assert answered.credential.state is CredentialState.REFUSED
     assert answered.credential.expires is None
     assert answered.follow is None
-    assert scene.world.stores.audit[-1].event == "credential.refused"
-    ended = await scene.confirm(scene.alice)
-    assert isinstance(ended, Ended)
-    assert ended.kind is EndedKind.ANSWERED
+    assert answered.application.name == "Shop"
+    ended = Ended(EndedKind.ANSWERED, credential=answered.credential, application=answered.application)
+    assert await scene.confirm(scene.alice) == ended
+    assert await scene.refuse(scene.alice) == ended
 
 
 @pytest.mark.parametrize("seconds", [60, 61, 3600, VALIDITY_MAX_SECONDS, None])
@@ -133,16 +168,16 @@ async def test_any_validity_from_a_minute_up_is_taken(scene: Scene, seconds: int
 @pytest.mark.parametrize("seconds", [59, 0, -1, VALIDITY_MAX_SECONDS + 1, 2**63, 10**400])
 async def test_any_other_validity_is_refused_and_the_question_stays(scene: Scene, seconds: int) -> None:
     fault = await scene.confirm(scene.alice, validity_seconds=seconds)
-    assert isinstance(fault, Fault)
-    assert (fault.reason, fault.field) == (Reason.BAD_PARAMETER, "validity")
+    message = f"The validity must lie between 60 and {VALIDITY_MAX_SECONDS} seconds"
+    assert fault == Fault(Reason.BAD_PARAMETER, message, "validity")
     assert isinstance(await scene.look(scene.alice), Question)
 
 
 @pytest.mark.parametrize("shown", ["", "0" * 64, "é"])
 async def test_what_was_not_shown_cannot_be_confirmed(scene: Scene, shown: str) -> None:
     fault = await scene.confirm(scene.alice, shown=shown)
-    assert isinstance(fault, Fault)
-    assert (fault.reason, fault.field) == (Reason.CONFLICT, "rules_hash")
+    message = "What was confirmed is not what is asked for; open the page again and read it"
+    assert fault == Fault(Reason.CONFLICT, message, "rules_hash")
     assert scene.world.stores.credentials.rows == {}
 
 
@@ -158,6 +193,21 @@ async def test_the_hash_covers_everything_that_was_asked(scene: Scene) -> None:
         replace(request, allowed_networks=()),
     ]
     assert len({rules_hash(each) for each in [request, *others]}) == len(others) + 1
+
+
+def test_the_hash_is_the_one_that_was_released() -> None:
+    """Lines of history hold it, so it must be possible to work it out again."""
+
+    def hashed(*parts: bytes) -> str:
+        return sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).hexdigest()
+
+    rules = (AccessRule("GET", "/me"), AccessRule("POST", "/é"))
+    spoken = (b"2", b"GET", b"/me", b"POST", "/é".encode())
+    networks = (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32"))
+    assert hash_of_rights(rules, None) == hashed(*spoken, b"any", b"none", b"")
+    assert hash_of_rights(rules, None, redirection="https://x") == hashed(*spoken, b"any", b"to", b"https://x")
+    limited = hashed(*spoken, b"2", b"192.0.2.0/24", b"2001:db8::/32", b"none", b"")
+    assert hash_of_rights(rules, networks) == limited
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 64, "\x00" * 64, "\ud800" * 64, "x" * 100_000])

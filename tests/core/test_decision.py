@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mandat.core.call import About
 from mandat.core.credential import CredentialState
-from mandat.core.decision import CallHead, Deny, NeedGrant, NeedJsonCheck, Permit, Policy
+from mandat.core.decision import AtHand, CallHead, Deny, NeedGrant, NeedJsonCheck, Permit, Policy, decide
 from mandat.protocol.keys import key_hash
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonFault
@@ -136,6 +137,82 @@ def test_a_policy_may_name_other_calls_that_need_no_rule():
     policy = Policy(rule_free=frozenset({("GET", "/ping")}))
     assert isinstance(World(grant=grant()).judge(signed_head("GET", "/1.0/ping"), policy=policy), Permit)
     assert isinstance(World(grant=grant()).judge(signed_head("GET", "/1.0/auth/details"), policy=policy), Deny)
+
+
+def head_with(**values: bytes) -> CallHead:
+    """The head of an honest call with other values in some of its four headers."""
+    head = signed_head("GET", "/1.0/me")
+    headers = [(name, values.get(name.removeprefix(b"x-ovh-").decode(), value)) for name, value in head.headers]
+    return CallHead(head.method, head.target, headers, head.address, head.base_urls)
+
+
+@pytest.mark.parametrize(("length", "is_fine"), [(7, False), (8, True), (64, True), (65, False)])
+def test_a_key_has_8_to_64_characters(length, is_fine):
+    world = World(grant=grant("GET /me"))
+    decision = world.judge(head_with(application=b"k" * length))
+    malformed = Deny(Reason.MALFORMED_KEY, {"malformed": "X-Ovh-Application"})
+    assert decision == (Deny(Reason.INVALID_KEY) if is_fine else malformed)
+    decision = world.judge(head_with(consumer=b"k" * length))
+    malformed = Deny(Reason.MALFORMED_KEY, {"malformed": "X-Ovh-Consumer"})
+    assert decision == (Deny(Reason.NOT_CREDENTIAL) if is_fine else malformed)
+
+
+@pytest.mark.parametrize(("digits", "is_fine"), [(8, False), (9, True), (11, True), (12, False)])
+def test_a_timestamp_has_9_to_11_digits(digits, is_fine):
+    now = int("1" * digits)
+    headers = signed_headers("GET", "/1.0/me", timestamp=now)
+    decision = World(grant=grant("GET /me")).judge(
+        CallHead(b"GET", b"/1.0/me", headers, "192.0.2.7", BASE_URLS), now=now
+    )
+    assert isinstance(decision, Permit) is is_fine
+    assert is_fine or decision == Deny(Reason.MALFORMED_KEY, {"malformed": "X-Ovh-Timestamp"})
+
+
+@pytest.mark.parametrize("timestamp", [b"1" * 9, b"1" * 11])
+def test_only_what_is_malformed_is_named(timestamp):
+    decision = World().judge(head_with(timestamp=timestamp, signature=b"$1$"))
+    assert decision == Deny(Reason.MALFORMED_KEY, {"malformed": "X-Ovh-Signature"})
+
+
+def test_everything_that_is_repeated_is_named():
+    head = signed_head("GET", "/1.0/me")
+    twice = CallHead(head.method, head.target, [*head.headers, *head.headers[:2]], head.address, head.base_urls)
+    assert World().judge(twice) == Deny(Reason.MISSING_CREDENTIAL, {"repeated": "X-Ovh-Application, X-Ovh-Consumer"})
+
+
+def test_one_content_encoding_is_not_what_is_wrong_with_a_call_without_a_signature():
+    head = signed_head("GET", "/1.0/me")
+    headers = [*head.headers[:3], (b"content-encoding", b"gzip")]
+    decision = World().judge(CallHead(head.method, head.target, headers, head.address, head.base_urls))
+    assert decision == Deny(Reason.MISSING_CREDENTIAL, {"missing": "X-Ovh-Signature"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "reason"),
+    [
+        ({"state": CredentialState.REVOKED}, ["GET /me"], Reason.INVALID_CREDENTIAL),
+        ({"allowed_networks": ()}, ["GET /me"], Reason.ADDRESS_NOT_ALLOWED),
+        ({}, ["GET /other"], Reason.NOT_GRANTED_CALL),
+    ],
+)
+def test_the_refusal_of_an_authentic_call_says_whose_it_was(changes, rules, reason):
+    decision = World(grant=grant(*rules, **changes)).judge(signed_head("GET", "/1.0/me"))
+    assert isinstance(decision, Deny) and decision.reason is reason
+    assert decision.about == About(7, 11)
+
+
+def test_the_budget_that_counts_is_the_callers_address():
+    asked = []
+    at_hand = AtHand(lambda address: asked.append(address) or False, lambda _: None, lambda _: None)
+    steps = decide(signed_head("GET", "/1.0/me", address="198.51.100.1"), Policy(), NOW, at_hand)
+    with pytest.raises(StopIteration):
+        next(steps)
+    assert asked == ["198.51.100.1"]
+
+
+def test_a_secret_without_an_id_signs_as_number_0():
+    decision = World(application=application(), grant=grant("GET /me")).judge(signed_head("GET", "/1.0/me"))
+    assert isinstance(decision, Permit) and decision.secret_id == 0
 
 
 header_names = st.sampled_from(

@@ -34,6 +34,11 @@ def test_a_pattern_is_accepted_or_refused_as_in_the_vector(case):
     assert check_pattern(case["path"]) == case["refused"]
 
 
+@pytest.mark.parametrize("raw", [b"", b"*", b"1.0/me", b"https://api.example/1.0/me", b"?/1.0/me", b" /1.0/me"])
+def test_a_target_that_is_no_path_is_refused_for_that(raw):
+    assert parse_target(raw) == TargetFault("does not start with a slash")
+
+
 def test_the_longest_path_is_accepted_and_one_more_byte_is_not():
     path = b"/" + b"a" * (MAX_PATH_BYTES - 1)
     assert isinstance(parse_target(path), CanonicalTarget)
