@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    made = Cluster()
-    made.primary.execute("CREATE TABLE kept (what text)")
-    made.primary.execute("CREATE ROLE mandat LOGIN")
-    yield made
-    made.close()
+    with closing(Cluster()) as made:
+        made.primary.execute("CREATE TABLE kept (what text)")
+        made.primary.execute("CREATE ROLE mandat LOGIN")
+        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ Short: one fail-over. Full (MANDAT_TORTURE=full): ten, each with a new standby o
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -55,9 +57,13 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    cluster = Cluster()
-    cluster.primary.execute("CREATE DATABASE mandat")
-    node = Node(tmp_path_factory.mktemp("failover") / "node", free_ports(1))
+    with closing(Cluster()) as cluster:
+        cluster.primary.execute("CREATE DATABASE mandat")
+        yield from _served(cluster, tmp_path_factory.mktemp("failover"))
+
+
+def _served(cluster: Cluster, folder: Path) -> Iterator[Served]:
+    node = Node(folder / "node", free_ports(1))
     with shop() as url:
         node.set_up(
             [node.origin],
@@ -70,7 +76,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         node.populate()
         with node.started(), logged_in(node) as people:
             yield Served(cluster, node, people)
-    cluster.close()
 
 
 def test_r7_what_was_acknowledged_outlives_the_loss_of_the_primary(
