@@ -45,9 +45,8 @@ class FailingZones(ServedZones):
         raise RuntimeError("a mistake")
 
 
-async def test_a_mistake_answers_500_without_its_text_and_is_logged(tmp_path, caplog):
-    database = Database(tmp_path)
-    application = SandboxApplication(
+def failing_application(database):
+    return SandboxApplication(
         descriptions=Descriptions((), own_origin="http://sandbox.test"),
         verifier=AlwaysAlice(),
         database=database,
@@ -55,6 +54,25 @@ async def test_a_mistake_answers_500_without_its_text_and_is_logged(tmp_path, ca
         aftermath=Aftermath(ServedZones(), list, list, list),
         stop=asyncio.Event(),
     )
+
+
+async def test_a_websocket_is_closed_before_it_opens(tmp_path):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    database = Database(tmp_path)
+    application = failing_application(database)
+    for kind in ("websocket", "lifespan"):
+        await application({"type": kind}, asyncio.Event().wait, send)
+    assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", 1008)]
+    database.close()
+
+
+async def test_a_mistake_answers_500_without_its_text_and_is_logged(tmp_path, caplog):
+    database = Database(tmp_path)
+    application = failing_application(database)
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(application), base_url="http://sandbox.test"
     ) as client:

@@ -4,12 +4,12 @@ import asyncio
 import threading
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.storage.engine.files import USAGE
 from mandat.storage.engine.sqlite import SqliteWriter
-from mandat.storage.engine.writer import LONGEST_QUEUE
+from mandat.storage.engine.writer import LONGEST_QUEUE, Writer
 
 INSERT = text("INSERT INTO rule_uses VALUES (1, :rule, 1, 1, 1)")
 RULES = "SELECT rule FROM rule_uses ORDER BY rule"
@@ -59,6 +59,11 @@ async def together(writer, gate, *jobs):
     await asyncio.sleep(0)
     gate.set()
     return (await asyncio.gather(first, *waiting, return_exceptions=True))[1:]
+
+
+def test_a_writer_without_the_words_of_a_database_cannot_be_made():
+    with pytest.raises(TypeError, match=r"ends_transaction.*is_lock_wait"):
+        Writer("nothing", create_engine("sqlite://"))
 
 
 async def test_jobs_that_wait_share_a_commit(installation, writer, gate, commits):

@@ -27,6 +27,7 @@ MAX_BODY_BYTES = 1_048_576  # the gateway's own limit; nothing the API takes com
 MAX_QUERY_ID_CHARACTERS = 128
 
 _UNAVAILABLE = 503
+_POLICY = 1008  # RFC 6455 7.4.1: what came is not accepted here
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -58,8 +59,10 @@ class SandboxApplication:
         self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":  # no lifespan: the program starts and stops everything; no WebSocket
-            raise NotImplementedError(scope["type"])
+        if scope["type"] == "websocket":  # closed before it is accepted: the caller reads 403
+            await send({"type": "websocket.close", "code": _POLICY, "reason": "This API has no WebSockets"})
+        if scope["type"] != "http":  # `lifespan` needs no answer: the program starts and stops everything
+            return
         outcome = await self._answer(scope, receive)
         if outcome is not None:
             await _write(send, outcome)

@@ -9,6 +9,7 @@ Rejected: one transaction for each request on async SQLAlchemy (about 520 a seco
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class _BatchLost(Exception):
     """The transaction cannot go on; nothing of it will be committed."""
 
 
-class Writer:
+class Writer(ABC):
     """Runs jobs on one writing connection. What is particular to a database is said by its subclasses.
 
     Args:
@@ -82,13 +83,13 @@ class Writer:
         """False when the idle connection is known to be of no use any more, so that a new one is made."""
         return not connection.invalidated
 
+    @abstractmethod
     def ends_transaction(self, fault: BaseException) -> bool:
         """True when the database may have undone the whole transaction at this failure of one job."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_lock_wait(self, fault: BaseException) -> bool:
         """True when the transaction could not begin because somebody else held the write lock for too long."""
-        raise NotImplementedError
 
     async def run(self, job: Callable[[Connection], Answer]) -> Answer:
         """Runs `job` in the next commit and answers once it is durable.
