@@ -11,13 +11,17 @@ from mandat.enforcement.gateway.door import Door
 LAST_REQUESTS_SECONDS: Final = 0.1
 """How long a stopping worker still looks for requests on kept connections: under load, no call is lost by a reload."""
 
+_LOOKS: Final = 10
+
 
 async def drain(door: Door, tls_door: Door) -> None:
     """Idle connections and event streams end at once; running exchanges get `stop_seconds`, then they are cut."""
     loop = asyncio.get_running_loop()
     door.is_stopping = tls_door.is_stopping = True
     # What was sent before the stop was known is still read and answered, with the wish to close.
-    await asyncio.sleep(LAST_REQUESTS_SECONDS)
+    # In steps: a worker that gets no processor for that long must still look at its sockets before it closes them.
+    for _ in range(_LOOKS):
+        await asyncio.sleep(LAST_REQUESTS_SECONDS / _LOOKS)
     for connection in list(door.connections):
         if connection.is_idle:
             connection.close()
