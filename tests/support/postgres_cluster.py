@@ -214,6 +214,11 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+def programs() -> Path:
+    """The folder with PostgreSQL's own programs."""
+    return _programs()[0]
+
+
 def run_program(name: str, *arguments: str) -> None:
     """One of PostgreSQL's own programs, as the user that the servers of tests run as."""
     programs, user = _programs()
