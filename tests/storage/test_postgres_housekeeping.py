@@ -9,6 +9,7 @@ from mandat.core.credential import CredentialState
 from mandat.enforcement.interfaces import Use
 from mandat.storage.keys.files import node_key_file
 from mandat.storage.keys.keyrings import load_authority_keys
+from mandat.storage.keys.places import KeyFolder
 from mandat.storage.keys.rotation import Rotation
 from mandat.storage.postgres.database import open_postgres
 from mandat.storage.postgres.freshness import LeaseTerms
@@ -80,7 +81,7 @@ async def test_keys_rotate_and_gateways_follow(on_postgres, scene, storage, kind
         newer_keys=node_key_file(on_postgres.folder / "keys").newer,
     )
     before = await source.find_grant(hash_of("mine key"))
-    rotation = Rotation(on_postgres.folder / "keys", on_postgres.entropy)
+    rotation = Rotation(KeyFolder(on_postgres.folder / "keys", on_postgres.entropy), on_postgres.entropy)
     audit = replace(entry("", AuditEvent.KEYS_ROTATED), subject=f"keys:{kind}")
     went_on = getattr(rotation, f"prepare_{kind}")()
     rotated = await getattr(rotation, f"finish_{kind}")(storage.rekeying, audit, went_on=went_on)

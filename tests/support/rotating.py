@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from mandat.authority.values import AuditEvent
 from mandat.storage.database import open_storage
+from mandat.storage.keys.places import KeyFolder
 from mandat.storage.keys.rotation import Rotation
 from support.storage import entry
 
@@ -29,7 +30,11 @@ class Rotating:
             if len(self.steps) - 1 == stop_before:
                 raise CutOff
 
-        rotation = Rotation(self.installation.keys_folder, self.installation.entropy, at_step=at_step)
+        rotation = Rotation(
+            KeyFolder(self.installation.keys_folder, self.installation.entropy),
+            self.installation.entropy,
+            at_step=at_step,
+        )
         audit = replace(entry("", AuditEvent.KEYS_ROTATED), subject=f"keys:{self.kind}")
         try:
             went_on = getattr(rotation, f"prepare_{self.kind}")()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mandat.server.configuration.reading import Config
+from mandat.server.key_sources import KeySources, folder_named, is_outside, parse_source
 from mandat.server.problems import Problem
 from mandat.server.processes.tls import TlsFiles
 from mandat.storage.faults import StorageFault
@@ -25,7 +26,8 @@ class Layout:
     """The folders of one installation. `run` holds sockets and the lock and may be emptied while nothing runs.
 
     `place` is the PostgreSQL database; where there is one, `data` is never made and never looked at. `gateway_place` is
-    the same database as gateways reach it, perhaps as a user with fewer rights.
+    the same database as gateways reach it, perhaps as a user with fewer rights. Where there are `key_sources`, the
+    folder `keys` is never made and never looked at.
     """
 
     data: Path
@@ -35,6 +37,7 @@ class Layout:
     tls: TlsFiles | None = None
     place: "PostgresPlace | None" = None
     gateway_place: "PostgresPlace | None" = None
+    key_sources: KeySources | None = None
 
     def authority_socket(self, generation: int) -> Path:
         """Where the authority of this generation listens; a reload starts the next generation beside the old one."""
@@ -70,6 +73,11 @@ class Layout:
         return (self.data if self.place is None else self.run) / "supervisor.lock"
 
     @property
+    def rotation_lock(self) -> Path:
+        """Locked by the one rotation of these keys on this node."""
+        return (self.keys if self.key_sources is None else self.run) / "rotation.lock"
+
+    @property
     def epoch(self) -> Path:
         """Where the authority tells the gateways of this node that grants changed (PostgreSQL only)."""
         return self.run / "epoch"
@@ -86,13 +94,20 @@ def layout_of(config: Config, config_file: Path) -> Layout:
     place = _place(config.storage) if "://" in config.storage else None
     return Layout(
         data=base / config.storage,
-        keys=base / config.keys,
+        keys=base / folder_named(config.keys),
         run=_short_enough(base / config.run),
         access_log=None if access in {"-", "off"} else base / access,
         tls=TlsFiles(base / config.tls.certificate, base / config.tls.key) if config.tls.listen else None,
         place=place,
+        key_sources=_key_sources(config),
         gateway_place=_gateway_place(config.postgres.gateway_url) if config.postgres.gateway_url else place,
     )
+
+
+def _key_sources(config: Config) -> KeySources | None:
+    if not is_outside(config.keys):
+        return None
+    return KeySources(parse_source("keys", config.keys), parse_source("gateway_keys", config.gateway_keys))
 
 
 def _place(url: str) -> "PostgresPlace":

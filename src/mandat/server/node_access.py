@@ -41,7 +41,7 @@ async def grant_source(
     Raises:
         Problem: the database or the folder of sockets cannot be used.
     """
-    newer_keys, most_grants = node_key_file(layout.keys).newer, config.limits.cached_grants
+    newer_keys, most_grants = _newer_keys(layout), config.limits.cached_grants
     if layout.gateway_place is None:
         sqlite = SqliteGrantSource(layout.data, keys, newer_keys=newer_keys, most_grants=most_grants)
         try:
@@ -68,6 +68,11 @@ async def grant_source(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         source.close()
+
+
+def _newer_keys(layout: Layout) -> Callable[[], NodeKeys | None]:
+    """Tells of replaced key files. Keys from elsewhere are read once; a reload starts processes with the new ones."""
+    return node_key_file(layout.keys).newer if layout.key_sources is None else lambda: None
 
 
 def _node_epoch(layout: Layout) -> Callable[[], int]:

@@ -10,12 +10,13 @@ from mandat.authority.interfaces import RequestLimits
 from mandat.authority.permission import RequestPolicy
 from mandat.authority.service import Authority, make_authority
 from mandat.server.configuration.reading import Config
+from mandat.server.key_sources import authority_keys
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, entropy
 from mandat.server.problems import Problem
 from mandat.storage.database import Storage, has_databases, migrate, open_storage
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import AuthorityKeys, create_keys, has_keys, load_authority_keys
+from mandat.storage.keys.keyrings import AuthorityKeys, create_keys, has_keys
 from mandat.storage.passwords import Argon2Passwords
 from mandat.web.descriptions import own_documents
 
@@ -65,9 +66,9 @@ def wire_authority(config: Config, layout: Layout) -> Wired:
 
 
 def _open_folder(layout: Layout) -> tuple[AuthorityKeys, Storage]:
-    keys = _keys(layout.keys, has_rows=has_databases(layout.data))
+    keys = _keys(layout, has_rows=has_databases(layout.data))
     migrate(layout.data)
-    return keys, open_storage(layout.data, keys, clock=clock, entropy=entropy, keys_folder=layout.keys)
+    return keys, open_storage(layout.data, keys, clock=clock, entropy=entropy, keys_folder=_followed(layout))
 
 
 def _open_database(layout: Layout, place: "PostgresPlace") -> tuple[AuthorityKeys, Storage]:
@@ -75,9 +76,9 @@ def _open_database(layout: Layout, place: "PostgresPlace") -> tuple[AuthorityKey
     from mandat.storage.postgres.migration import migrate_postgres  # noqa: PLC0415
 
     migrate_postgres(place)
-    keys = _keys(layout.keys, has_rows=has_installation(place))
+    keys = _keys(layout, has_rows=has_installation(place))
     storage = open_postgres(
-        place, keys, clock=clock, entropy=entropy, tell_node=_teller(layout), keys_folder=layout.keys
+        place, keys, clock=clock, entropy=entropy, tell_node=_teller(layout), keys_folder=_followed(layout)
     )
     return keys, storage
 
@@ -94,8 +95,13 @@ def _teller(layout: Layout) -> Callable[[], None]:
     return lambda: epoch.change(entropy)
 
 
-def _keys(folder: Path, *, has_rows: bool) -> AuthorityKeys:
-    """The keys of this installation; new ones only where there is nothing yet that old ones would open."""
-    if not has_keys(folder) and not has_rows:
-        create_keys(folder, entropy)
-    return load_authority_keys(folder)
+def _followed(layout: Layout) -> Path | None:
+    """The key files, which may be replaced at any time. Keys from elsewhere are those of the start."""
+    return layout.keys if layout.key_sources is None else None
+
+
+def _keys(layout: Layout, *, has_rows: bool) -> AuthorityKeys:
+    """The keys of this installation; new files only where there is nothing yet that old ones would open."""
+    if layout.key_sources is None and not has_keys(layout.keys) and not has_rows:
+        create_keys(layout.keys, entropy)
+    return authority_keys(layout.keys, layout.key_sources)

@@ -16,6 +16,7 @@ from mandat.storage.engine.writer import Writer
 from mandat.storage.faults import DatabaseUnreadable, KeysOfAnotherInstallation
 from mandat.storage.keys.files import LiveKeys
 from mandat.storage.keys.keyrings import AuthorityKeys
+from mandat.storage.keys.mac_rekeying import MacRekeying
 from mandat.storage.keys.rekeying import Rekeying
 from mandat.storage.operations.erasure import Erasure
 from mandat.storage.operations.retention import Retention
@@ -41,13 +42,14 @@ _PUBLIC_KEY = "authority_public_key"
 class Storage:
     """The stores of one installation. Each implements the interface of its name in `mandat.authority.interfaces`.
 
-    `told` counts, by event, what this process wrote into history.
+    `told` counts, by event, what this process wrote into history; `live` has the keys of the moment.
     """
 
     users: StoredUsers
     sessions: StoredSessions
     login_attempts: StoredLoginAttempts
     applications: StoredApplications
+    live: LiveKeys
     secrets: StoredSecrets
     requests: StoredRequests
     credentials: StoredCredentials
@@ -104,7 +106,9 @@ def open_storage(
             SqliteWriter(grants, synchronous=GRANTS.synchronous, after_begin=live.follow, before_commit=trail.seal),
             SqliteReaders(grants),
         ),
-        requests=Access(SqliteWriter(requests, synchronous=REQUESTS.synchronous), SqliteReaders(requests)),
+        requests=Access(
+            SqliteWriter(requests, synchronous=REQUESTS.synchronous, after_begin=live.follow), SqliteReaders(requests)
+        ),
         usage=Access(SqliteWriter(usage, synchronous=USAGE.synchronous), SqliteReaders(usage)),
     )
 
@@ -141,6 +145,7 @@ def assemble(
         sessions=StoredSessions(requests.writer, requests.readers, mac=mac),
         login_attempts=StoredLoginAttempts(requests.writer, requests.readers),
         applications=applications,
+        live=live,
         secrets=StoredSecrets(grants.writer, grants.readers, rows=application_rows, sealer=sealer, trail=trail),
         requests=StoredRequests(requests.writer, requests.readers, mac=mac),
         credentials=credentials,
@@ -148,7 +153,13 @@ def assemble(
         audit=StoredAudit(grants.readers),
         usage=UsageStore(usage.writer, usage.readers),
         rekeying=Rekeying(
-            grants.writer, grants.readers, live=live, applications=application_rows, credentials=rows, trail=trail
+            grants.writer,
+            grants.readers,
+            live=live,
+            applications=application_rows,
+            credentials=rows,
+            trail=trail,
+            macs=MacRekeying(mac, grants=(grants.writer, grants.readers), requests=(requests.writer, requests.readers)),
         ),
         erasure=Erasure(grants=grants.writer, requests=requests.writer, usage=usage.writer, mac=mac, trail=trail),
         retention=Retention(grants=grants.writer, usage=usage.writer, trail=trail),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mandat.look.form_token import FormSecrets
 from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
 
 
@@ -13,7 +14,7 @@ class PageSettings:
     Args:
         public_origins: the origins clients know the gateway by (`http://127.0.0.1:8700`), the main one first; at least
             one.
-        form_secret: at least 32 bytes, for form tokens.
+        form_secret: for form tokens, see `look.form_token.FormTokens`.
         pages_url: the origin of the pages when they live on a host of their own.
         max_body_bytes: larger bodies are refused; the gateway has the same limit.
         product_name: what the pages call the system.
@@ -21,7 +22,7 @@ class PageSettings:
     """
 
     public_origins: tuple[str, ...]
-    form_secret: bytes
+    form_secret: FormSecrets
     pages_url: str | None = None
     max_body_bytes: int = 1_048_576
     product_name: str = "Mandat"

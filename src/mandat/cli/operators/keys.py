@@ -1,19 +1,31 @@
 """`mandat keys ...`: the operator's commands for the installation's own keys."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from cyclopts import App
 
 from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, Switch, find_config
 from mandat.cli.output import complain, say, say_json
 
-app = App(name="keys", help="The installation's own keys: rotate.", group="Administer")
+if TYPE_CHECKING:
+    from mandat.server.operations.key_rotation import Kind
+    from mandat.storage.keys.rotation import Rotated
+
+app = App(name="keys", help="The installation's own keys: rotate, create.", group="Administer")
+
+_DONE = {"sealing": "secrets sealed", "signing": "rows signed", "mac": "rows given a MAC", "forms": "rows written"}
 
 
 @app.command(name="rotate")
 def rotate_keys(
     *,
     signing: Switch = False,
+    mac: Switch = False,
+    forms: Switch = False,
     prepare: Switch = False,
+    into: Path | None = None,
     as_json: JsonFlag = False,
     options: AdminOptions = NO_OPTIONS,
 ) -> int:
@@ -23,27 +35,91 @@ def rotate_keys(
     ----------
     signing
         Replace the key that signs grants instead.
+    mac
+        Replace the key of the authority's MACs instead.
+    forms
+        Replace the secret of form tokens instead.
     prepare
-        Only make the new key known in the key files; copy node.json to your other machines, then run it without.
+        Only make the new key known in the key files; copy them to your other machines, then run it without.
+    into
+        A folder for what you put into your own key store, when the keys are not in files.
     as_json
-        Print {"kind": ..., "rows": ..., "left": [...], "went_on": ...}.
+        Print {"kind": ..., "rows": ..., "left": [...], "went_on": ...}; "put" lists files for your key store.
     """
+    from mandat.server.operations.key_rotation import Finished, Unfinished
     from mandat.server.operations.key_rotation import rotate_keys as rotate
 
-    kind = "signing" if signing else "sealing"
-    done = rotate(find_config(options), "signing" if signing else "sealing", prepare_only=prepare)
-    if done is None:
-        if as_json:
-            say_json({"kind": kind, "prepared": True})
-        else:
-            say("The key files know the new key. Copy node.json to your other machines, then run it without --prepare.")
-        return 0
+    kind = _kind(signing=signing, mac=mac, forms=forms)
+    try:
+        done = rotate(find_config(options), kind, prepare_only=prepare, into=into)
+    except Finished as last:
+        return _say_done(kind, last.done, last.files, as_json=as_json)
+    except Unfinished as half:
+        return _say_what_to_store(kind, half.files, as_json=as_json)
+    if done is not None:
+        return _say_done(kind, done, (), as_json=as_json)
     if as_json:
-        say_json({"kind": kind, "rows": done.rows, "left": list(done.left), "went_on": done.went_on})
+        say_json({"kind": kind, "prepared": True})
     else:
-        beginning = "A rotation that was cut off is finished" if done.went_on else "Done"
-        what = "rows signed" if signing else "secrets sealed"
-        say(f"{beginning}: {done.rows} {what} anew. Back up the key files now.")
+        say("The key files know the new key. Copy them to your other machines, then run it without --prepare.")
+    return 0
+
+
+@app.command(name="create")
+def create_keys(folder: Path, /, *, as_json: JsonFlag = False) -> int:
+    """Make the keys of a new installation in FOLDER, for a key store of your own.
+
+    Parameters
+    ----------
+    folder
+        Where authority.json and node.json are written.
+    as_json
+        Print {"put": [...]}.
+    """
+    from mandat.server.operations.key_rotation import create_key_documents
+
+    create_key_documents(folder)
+    files = (folder / "node.json", folder / "authority.json")
+    if as_json:
+        say_json({"put": [str(file) for file in files]})
+    else:
+        say(f"Made {files[0]} (for `gateway_keys`) and {files[1]} (for `keys`); put them into your store, apart.")
+    return 0
+
+
+def _kind(*, signing: bool, mac: bool, forms: bool) -> "Kind":
+    from mandat.server.problems import Problem
+
+    if signing + mac + forms > 1:
+        raise Problem("--signing, --mac and --forms replace different keys; do one after the other.")
+    return "signing" if signing else "mac" if mac else "forms" if forms else "sealing"
+
+
+def _say_done(kind: "Kind", done: "Rotated", files: tuple[Path, ...], *, as_json: bool) -> int:
+    if as_json:
+        put = {"put": [str(file) for file in files]} if files else {}
+        say_json({"kind": kind, "rows": done.rows, "left": list(done.left), "went_on": done.went_on, **put})
+    else:
+        beginning = "A rotation that was cut off is finished" if done.went_on and not files else "Done"
+        say(f"{beginning}: {done.rows} {_DONE[kind]} anew." + ("" if files else " Back up the key files now."))
+        _say_order(files)
     for one in done.left:
         complain(f"Left as it was, and refused: {one}")
     return 1 if done.left else 0
+
+
+def _say_what_to_store(kind: str, files: tuple[Path, ...], *, as_json: bool) -> int:
+    if as_json:
+        say_json({"kind": kind, "put": [str(file) for file in files], "again": True})
+    else:
+        _say_order(files)
+        say("Then run the same command again. Nothing was changed yet; the old key stays readable meanwhile.")
+    return 0
+
+
+def _say_order(files: tuple[Path, ...]) -> None:
+    settings = {"node.json": "gateway_keys", "authority.json": "keys"}
+    for file in files:
+        say(f"Put {file} into your store, where `{settings[file.name]}` reads it, and reload every node.")
+    if files:
+        say("Delete the files then.")

@@ -14,6 +14,7 @@ from mandat.enforcement.quotas.buckets import KINDS
 from mandat.enforcement.settings import AUTHORITY_PREFIXES
 from mandat.server.configuration.addresses import split_address, split_origin
 from mandat.server.configuration.values import Config, LimitsConfig, QuotasConfig, RetentionConfig, UpstreamConfig
+from mandat.server.key_sources import folder_named, is_outside, parse_source
 from mandat.server.problems import Problem
 
 MOST = 2**53
@@ -101,17 +102,36 @@ def _check_texts(config: Config) -> None:
     for key in ("storage", "keys", "run"):
         if not getattr(config, key):
             raise Problem(f"{key} is empty; name a folder.")
-    if config.storage == config.keys:
+    _check_keys(config)
+    if config.storage == folder_named(config.keys):
         raise Problem("storage and keys are the same folder; part them, so that a copy of one is worthless.")
     if not config.log.access:
         raise Problem('log.access is empty; name a file, or write "-" for standard output or "off".')
     if _CONTROLS.search(config.postgres.gateway_url):
         raise Problem("postgres.gateway_url has control characters in it; take them out.")
-    for key in ("name", "marketplace_url", "storage", "keys", "run"):
+    for key in ("name", "marketplace_url", "storage", "keys", "gateway_keys", "run"):
         if _CONTROLS.search(getattr(config, key)):
             raise Problem(f"{key} has control characters in it; take them out.")
     if config.marketplace_url and not re.match(r"https?://[^/\s]", config.marketplace_url):
         raise Problem(f'marketplace_url = "{config.marketplace_url}" must begin with http:// or https://.')
+
+
+def _check_keys(config: Config) -> None:
+    if not is_outside(config.keys):
+        if config.gateway_keys:
+            raise Problem("gateway_keys is set, but keys is a folder, where the gateways' keys lie too; leave it out.")
+        if not folder_named(config.keys):
+            raise Problem('keys = "file:" names no folder; name one.')
+        return
+    if not is_outside(config.gateway_keys):
+        raise Problem(
+            'gateway_keys must be "env:NAME" or "command:PROGRAM ARGUMENT...", as keys is: the gateways have keys of '
+            "their own, and never get the authority's."
+        )
+    if config.gateway_keys == config.keys:
+        raise Problem("keys and gateway_keys name the same place; gateways must not get the authority's keys.")
+    parse_source("keys", config.keys)
+    parse_source("gateway_keys", config.gateway_keys)
 
 
 def _check_tls(config: Config) -> None:

@@ -116,6 +116,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     trusted_proxies: tuple[str, ...] = ()
     storage: str = "data"
     keys: str = "keys"
+    gateway_keys: str = ""
     run: str = "run"
     tls: TlsConfig = TlsConfig()
     forward_auth: ForwardAuthConfig = ForwardAuthConfig()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mandat.enforcement.doors.guard import Guard
 from mandat.enforcement.usage import SEND_SECONDS, UsageSender
+from mandat.server.key_sources import node_keys
 from mandat.server.middleware.options import MiddlewareSettings
 from mandat.server.nature import clock, entropy
 from mandat.server.node_access import call_quotas, grant_source, replay_memory
-from mandat.storage.keys.keyrings import load_node_keys
 
 
 async def open_guard(settings: MiddlewareSettings, opened: AsyncExitStack) -> Guard:
@@ -21,7 +21,7 @@ async def open_guard(settings: MiddlewareSettings, opened: AsyncExitStack) -> Gu
         Problem: the database, the Redis server or the `run` folder cannot be used.
     """
     config, layout, is_alone = settings.config, settings.layout, settings.is_alone
-    keys = load_node_keys(layout.keys)
+    keys = node_keys(layout.keys, layout.key_sources)
     async with AsyncExitStack() as opening:
         guard = Guard(
             settings.guard,

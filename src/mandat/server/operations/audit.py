@@ -10,12 +10,12 @@ from sqlalchemy import Connection
 
 from mandat.authority.values import AuditEntry, AuditEvent
 from mandat.server.configuration.reading import load_config
+from mandat.server.key_sources import authority_keys
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
 from mandat.server.wiring import wire_authority
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.operations.audit_export import Scope, export_lines, read_heads, reading_grants
 from mandat.storage.operations.erasure import Erased
 
@@ -28,7 +28,7 @@ def export_history(config_file: Path, *, account: str | None, application: str |
     """
     layout = layout_of(load_config(config_file), config_file)
     try:
-        keys = load_authority_keys(layout.keys)
+        keys = authority_keys(layout.keys, layout.key_sources)
         generations = (*keys.retired_public_keys, *keys.earlier_public_keys, keys.public_key)
         with _reading(layout) as connection:
             yield from export_lines(connection, Scope(account, application), public_keys=generations, at=int(clock()))

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mandat.server.configuration.reading import load_config
+from mandat.server.key_sources import authority_keys
 from mandat.server.layout import Layout, layout_of
 from mandat.server.locks import take_lock
 from mandat.server.nature import clock, entropy
 from mandat.server.operations.sqlite_only import sqlite_layout
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import AuthorityKeys, load_authority_keys
+from mandat.storage.keys.keyrings import AuthorityKeys
 from mandat.storage.operations.backup import Manifest, write_backup
 from mandat.storage.operations.restore import Restore, Restored
 
@@ -47,7 +48,7 @@ def restore(config_file: Path, source: str, *, revive: bool, only_look: bool) ->
     """
     layout = layout_of(load_config(config_file), config_file)
     try:
-        keys = load_authority_keys(layout.keys)
+        keys = authority_keys(layout.keys, layout.key_sources)
         if layout.place is not None:
             return _restore_postgres(layout.place, source, keys, revive=revive, only_look=only_look)
         layout.data.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mandat.server.configuration.reading import load_config
+from mandat.server.key_sources import authority_keys
 from mandat.server.layout import layout_of
 from mandat.server.locks import take_lock
 from mandat.server.problems import Problem
 from mandat.storage.engine.files import has_databases
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.postgres.moving import move
 from mandat.storage.postgres.place import is_postgres, parse_place
 
@@ -47,6 +47,6 @@ def move_installation(config_file: Path, url: str) -> Moved:
     with lock:
         try:
             place = parse_place(url, password=os.environ.get("MANDAT_STORAGE_PASSWORD"))
-            return Moved(str(place), move(layout.data, place, load_authority_keys(layout.keys)))
+            return Moved(str(place), move(layout.data, place, authority_keys(layout.keys, layout.key_sources)))
         except StorageFault as fault:
             raise Problem(fault.sentence) from None

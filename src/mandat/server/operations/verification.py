@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mandat.server.configuration.reading import load_config
+from mandat.server.key_sources import authority_keys
 from mandat.server.layout import layout_of
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.operations.verify import Finding, verify
 
 
@@ -18,7 +18,7 @@ def verify_installation(config_file: Path) -> list[Finding]:
     """
     layout = layout_of(load_config(config_file), config_file)
     try:
-        keys = load_authority_keys(layout.keys)
+        keys = authority_keys(layout.keys, layout.key_sources)
         if layout.place is None:
             return verify(layout.data, keys)
         from mandat.storage.postgres.verify import verify_postgres  # noqa: PLC0415 - the driver, where it is used

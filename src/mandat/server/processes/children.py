@@ -29,12 +29,16 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """What to start. `options` go to the child as JSON; `fds` are inherited under the same numbers."""
+    """What to start. `options` go to the child as JSON; `fds` are inherited under the same numbers.
+
+    `hidden` are variables of the environment that it does not get.
+    """
 
     name: str
     module: str
     options: dict[str, object] = field(default_factory=dict)
     fds: tuple[int, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
 
 class Child:
@@ -83,6 +87,7 @@ async def start_child(spec: ChildSpec, *, after: "asyncio.Task[None] | None" = N
             spec.module,
             json.dumps({**spec.options, "ready_fd": write_end, "supervisor": os.getpid(), "waits": after is not None}),
             pass_fds=(*spec.fds, write_end),
+            env={name: text for name, text in os.environ.items() if name not in spec.hidden},
             stdin=asyncio.subprocess.DEVNULL if after is None else asyncio.subprocess.PIPE,
             start_new_session=True,
         )

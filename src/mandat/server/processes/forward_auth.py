@@ -30,6 +30,7 @@ from mandat.enforcement.forward_auth.styles import STYLES
 from mandat.enforcement.gateway.routes import RouteTable
 from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, load_config
+from mandat.server.key_sources import node_keys
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
 from mandat.server.node_access import call_quotas, grant_source, replay_memory
@@ -39,7 +40,6 @@ from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
 from mandat.server.processes.gateway import gateway_settings, log_writer, reports_path
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import load_node_keys
 
 log = logging.getLogger("mandat.forward_auth")
 
@@ -54,7 +54,7 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, gene
         Problem: keys or databases cannot be used.
     """
     try:
-        keys = load_node_keys(layout.keys)
+        keys = node_keys(layout.keys, layout.key_sources)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)

@@ -20,6 +20,7 @@ from mandat.enforcement.gateway.run import Entrances, counters_for, run_gateway
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
 from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, UpstreamConfig, load_config
+from mandat.server.key_sources import node_keys
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
 from mandat.server.node_access import call_quotas, grant_source, replay_memory
@@ -30,7 +31,7 @@ from mandat.server.processes.children import child_options, say_problem, say_rea
 from mandat.server.processes.sockets import Listeners, inherited_listeners
 from mandat.server.processes.tls import TlsIdentity, follow_files
 from mandat.storage.faults import StorageFault
-from mandat.storage.keys.keyrings import NodeKeys, load_node_keys
+from mandat.storage.keys.keyrings import NodeKeys
 from mandat.web.routes import open_routes
 
 GARBAGE_THRESHOLD = 20_000
@@ -49,7 +50,7 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
         loop.add_signal_handler(number, stop.set)
     tls = None if layout.tls is None else TlsIdentity(layout.tls)
     try:
-        keys = load_node_keys(layout.keys)
+        keys = node_keys(layout.keys, layout.key_sources)
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
     settings = gateway_settings(config, layout, keys, generation=generation)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -231,11 +232,19 @@ class Supervisor:
 
     async def _keep(self, spec: ChildSpec, *, generation: int, after: "asyncio.Task[None] | None" = None) -> None:
         """Starts a child and leaves a task behind that restarts it; raises Problem when the first start fails."""
-        child = await start_child(spec, after=after)
+        child = await start_child(replace(spec, hidden=self._hidden_from(spec)), after=after)
         log.info("started", process=spec.name, pid=child.pid, generation=generation)
         keeper = asyncio.get_running_loop().create_task(_keep_alive(child))
         self._keepers[keeper] = (spec.name, generation)
         keeper.add_done_callback(lambda task: self._keepers.pop(task, None))
+
+    def _hidden_from(self, spec: ChildSpec) -> frozenset[str]:
+        """Each process gets the keys that are its own, and no others."""
+        sources = self._layout.key_sources
+        if sources is None:
+            return frozenset()
+        own = sources.authority if spec.name == "authority" else sources.node if spec.name.startswith(DOORS) else None
+        return sources.hidden - ({own.variable} if own is not None else set())
 
     def _keepers_since(self, generation: int) -> list[asyncio.Task[None]]:
         """Those of this generation and later ones; the programs beside are of none."""
@@ -306,6 +315,7 @@ def _fixed_values(config: Config) -> tuple[object, ...]:
         config.postgres.gateway_url,
         config.postgres.ha,
         config.keys,
+        config.gateway_keys,
         config.run,
         config.redis.url,
         config.redis.when_unreachable,
@@ -318,7 +328,8 @@ def _tls_identity(layout: Layout) -> TlsIdentity | None:
 
 def _prepare_folders(layout: Layout) -> None:
     data = [layout.data] if layout.place is None else []
-    for folder in (*data, layout.keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
+    keys = [layout.keys] if layout.key_sources is None else []
+    for folder in (*data, *keys, layout.run, *([layout.access_log.parent] if layout.access_log else [])):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as fault:

@@ -16,6 +16,7 @@ from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import application_secrets, applications, credentials, installation
 from mandat.storage.engine.writer import Writer
 from mandat.storage.keys.files import LiveKeys
+from mandat.storage.keys.mac_rekeying import MacRekeying
 from mandat.storage.keys.sealing import RowVerifier, SealedSecret, Unsealer
 from mandat.storage.rows import DamagedRow
 from mandat.storage.stores.application_rows import ApplicationRows, secret_rows
@@ -44,6 +45,7 @@ class Rekeying:
         applications: ApplicationRows,
         credentials: CredentialRows,
         trail: AuditTrail,
+        macs: MacRekeying,
     ) -> None:
         self._writer = writer
         self._readers = readers
@@ -51,18 +53,21 @@ class Rekeying:
         self._applications = applications
         self._credentials = credentials
         self._trail = trail
+        self._macs = macs
 
-    async def note_rotation(self, audit: AuditEntry, *, at: int) -> None:
+    async def note_rotation(self, audit: AuditEntry, *, at: int, concerns_gateways: bool = True) -> None:
         """Writes the installation's own line of history, names the current signing key, and empties all caches.
 
-        The commit is sealed with the current key. That seal covers the whole history before it.
+        The commit is sealed with the current key. That seal covers the whole history before it. The caches stay when
+        the keys are none of the gateways'.
         """
 
         def job(connection: Connection) -> None:
             this = installation.c.name == PUBLIC_KEY
             connection.execute(update(installation).where(this).values(value=self._live.keys.public_key))
             self._trail.append(connection, audit, about=AuditedRecord("installation", 0, 0))
-            make_everybody_forget(connection, at=at)
+            if concerns_gateways:
+                make_everybody_forget(connection, at=at)
 
         await self._writer.run(job)
 
@@ -86,6 +91,10 @@ class Rekeying:
                 signed += done
                 left += refused
         return signed, left
+
+    async def make_macs(self) -> tuple[int, list[str]]:
+        """Makes with the current key the MACs that another one made. (MACs made anew, rows that are not genuine)"""
+        return await self._macs.make_macs()
 
     async def _ids(self, table: Table) -> list[int]:
         # After a turn of the writer, which waits for the lock: what began before the keys were replaced is there now.

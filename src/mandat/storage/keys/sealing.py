@@ -50,18 +50,44 @@ def _encoded(value: Field) -> bytes:
 
 
 class RowMac:
-    """Makes and checks the authority's MACs (32 bytes)."""
+    """Makes and checks the authority's MACs (32 bytes).
 
-    def __init__(self, mac_key: bytes) -> None:
-        self._key = mac_key
+    Several keys are accepted while MACs are made anew with the first of them.
+
+    Args:
+        mac_keys: the one that makes MACs first.
+        look_again: called when no key fits; it calls `use` if there are newer keys. Never for a row that fits.
+    """
+
+    def __init__(self, *mac_keys: bytes, look_again: Callable[[], object] = lambda: None) -> None:
+        self._keys = mac_keys
+        self._look_again = look_again
+
+    def use(self, *mac_keys: bytes) -> None:
+        """Makes MACs with the first of these from now on, and accepts those of all."""
+        self._keys = mac_keys
 
     def make(self, label: str, *fields: Field) -> bytes:
         """The MAC of a record of kind `label`."""
-        return hmac.digest(self._key, canonical(label, *fields), "sha256")
+        return hmac.digest(self._keys[0], canonical(label, *fields), "sha256")
 
     def check(self, mac: bytes | None, label: str, *fields: Field) -> bool:
         """True when `mac` was made over exactly these fields. Constant time; False for anything that is not bytes."""
-        return isinstance(mac, bytes) and hmac.compare_digest(mac, self.make(label, *fields))
+        if not isinstance(mac, bytes):
+            return False
+        message, keys = canonical(label, *fields), self._keys
+        if _fits(mac, message, keys):
+            return True
+        self._look_again()
+        return self._keys is not keys and _fits(mac, message, self._keys)
+
+    def is_current(self, mac: bytes, label: str, *fields: Field) -> bool:
+        """True when the key that makes MACs now made this one."""
+        return _fits(mac, canonical(label, *fields), self._keys[:1])
+
+
+def _fits(mac: bytes, message: bytes, keys: Sequence[bytes]) -> bool:
+    return any(hmac.compare_digest(mac, hmac.digest(key, message, "sha256")) for key in keys)
 
 
 class RowSigner:

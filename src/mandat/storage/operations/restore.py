@@ -49,6 +49,7 @@ def keys_of_then(keys: AuthorityKeys) -> AuthorityKeys:
         keys,
         earlier_public_keys=(*keys.earlier_public_keys, *keys.retired_public_keys),
         sealing_keys=(*keys.retired_sealing_keys, *keys.sealing_keys),
+        earlier_mac_keys=(*keys.earlier_mac_keys, *keys.retired_mac_keys),
     )
 
 
@@ -183,6 +184,7 @@ async def take_back_again(
     await storage.rekeying.note_rotation(note, at=at)
     await storage.rekeying.sign_rows()
     await storage.rekeying.seal_secrets()
+    await storage.rekeying.make_macs()
     if since is not None and not revive:
         await _end_again(storage, since, at=at)
 

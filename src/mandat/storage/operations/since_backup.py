@@ -54,7 +54,7 @@ def compare(backup: Path, current: Path, keys: AuthorityKeys) -> SinceBackup:
 
 def compare_grants(old: Connection, new: Connection, keys: AuthorityKeys, found: SinceBackup) -> None:
     """Adds to `found` what happened to applications and delegations, in whatever databases these read."""
-    mac = RowMac(keys.mac_key)
+    mac = RowMac(*keys.mac_keys)
     _compare_credentials(old, new, credential_rows.row_guard(mac), found)
     _compare_applications(old, new, application_rows.row_guard(mac), found)
     for table in (tables.credentials, tables.applications, tables.application_secrets):
@@ -65,7 +65,7 @@ def compare_grants(old: Connection, new: Connection, keys: AuthorityKeys, found:
 
 def compare_logins(old: Connection, new: Connection, keys: AuthorityKeys, found: SinceBackup) -> None:
     """Adds to `found` who changed, in whatever databases these read."""
-    _compare_users(old, new, users.row_guard(RowMac(keys.mac_key)), found)
+    _compare_users(old, new, users.row_guard(RowMac(*keys.mac_keys)), found)
 
 
 def _reading(file: DatabaseFile, folder: Path) -> Connection:

@@ -62,7 +62,7 @@ def verify(folder: Path, keys: AuthorityKeys, *, unfinished_move_to: str | None 
 
 def verify_requests(connection: Connection, keys: AuthorityKeys) -> Iterator[Finding]:
     """Everything wrong with accounts, sessions and requests that wait, in whatever database `connection` reads."""
-    mac = RowMac(keys.mac_key)
+    mac = RowMac(*keys.mac_keys)
     yield from _strays(connection)
     yield from _guarded(connection, tables.users, users.row_guard(mac))
     yield from _guarded(connection, tables.sessions, sessions.row_guard(mac))
@@ -71,7 +71,7 @@ def verify_requests(connection: Connection, keys: AuthorityKeys) -> Iterator[Fin
 
 def verify_grants(connection: Connection, keys: AuthorityKeys) -> Iterator[Finding]:
     """Everything wrong with applications, credentials and history, in whatever database `connection` reads."""
-    mac, verifier, unsealer = RowMac(keys.mac_key), RowVerifier(*keys.public_keys), Unsealer(keys.sealing_keys)
+    mac, verifier, unsealer = RowMac(*keys.mac_keys), RowVerifier(*keys.public_keys), Unsealer(keys.sealing_keys)
     yield from _guarded(connection, tables.applications, application_rows.row_guard(mac))
     yield from _guarded(connection, tables.credentials, credential_rows.row_guard(mac))
     yield from _signatures(connection, verifier, unsealer)

@@ -76,7 +76,7 @@ def open_postgres(
         live,
         trail,
         grants=Access(writer, readers),
-        requests=Access(PostgresWriter(place, REQUESTS), readers),
+        requests=Access(PostgresWriter(place, REQUESTS, after_begin=live.follow), readers),
         usage=Access(PostgresWriter(place, USAGE), readers),
     )
 

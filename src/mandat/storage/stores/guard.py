@@ -45,6 +45,10 @@ class RowGuard:
         except TypeError:  # SQLite keeps a value of any type in any column
             return False
 
+    def is_current(self, row: Row) -> bool:
+        """True when the MAC of a genuine row was made with the key of now."""
+        return self._mac.is_current(row["mac"], self._label, *(row[column] for column in self._columns))
+
     def read(self, row: Row | None, build: Callable[[Row], Record]) -> Record | None:
         """`build(row)`; None for None.
 

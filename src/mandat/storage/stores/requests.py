@@ -95,7 +95,6 @@ class StoredRequests:
             "created": at,
             "expires": expires,
         }
-        values["mac"] = self._guard.mac_of(values)
 
         def job(connection: Connection) -> PermissionRequest | TooManyRequests:
             refusal = _over_limit(connection, application_id, address, limits)
@@ -105,7 +104,7 @@ class StoredRequests:
                 refusal = _over_limit(connection, application_id, address, limits)
             if refusal is not None:
                 return refusal
-            made = connection.execute(_ADD, values).inserted_primary_key
+            made = connection.execute(_ADD, values | {"mac": self._guard.mac_of(values)}).inserted_primary_key
             tally = {"application_id": application_id, "waiting": 1}
             connection.execute(_COUNT_UP, [tally | {"address": address}, tally | {"address": ALL_ADDRESSES}])
             return PermissionRequest(

@@ -29,8 +29,12 @@ class StoredSessions:
     async def add_session(self, session: Session) -> None:
         """Stores a new session."""
         values = {name: getattr(session, name) for name in _GUARDED}
-        values["mac"] = self._guard.mac_of(values)
-        await self._writer.run(lambda connection: _done(connection.execute(insert(sessions), values)))
+
+        def job(connection: Connection) -> None:
+            # In the transaction: which key makes MACs is known from its beginning (storage.keys.files).
+            connection.execute(insert(sessions), values | {"mac": self._guard.mac_of(values)})
+
+        await self._writer.run(job)
 
     async def find_session(self, token_hash: bytes) -> Session | None:
         """None when there is none, or it was ended."""
