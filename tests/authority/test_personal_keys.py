@@ -187,3 +187,58 @@ async def test_the_limit_of_applications_holds_here_too(world: AuthorityWorld, a
     assert isinstance(fault, Fault)
     assert fault.reason is Reason.CONFLICT
     assert len(world.stores.applications.rows) == APPLICATIONS_PER_OWNER
+
+
+async def test_ended_keys_of_the_same_name_make_room_for_new_ones(world: AuthorityWorld, alice: Visitor) -> None:
+    first = await create(world, alice)
+    world.clock.now += 3601
+    second = await create(world, alice)
+    assert isinstance(first, IssuedKeys)
+    assert isinstance(second, IssuedKeys)
+    assert list(world.stores.applications.rows) == [second.application.id]
+    deletion = world.stores.audit[-3]
+    assert (deletion.event, deletion.actor) == (AuditEvent.APPLICATION_DELETED, "user:alice")
+    assert deletion.subject == f"application:{first.application.key}"
+
+
+async def test_keys_that_still_work_stay_when_others_are_made(world: AuthorityWorld, alice: Visitor) -> None:
+    await create(world, alice)
+    world.clock.now += 3599
+    await create(world, alice)
+    assert len(world.stores.applications.rows) == 2
+
+
+@pytest.mark.parametrize("other", [{"name": "Another"}, {"description": "Something else"}])
+async def test_ended_keys_with_other_texts_stay(world: AuthorityWorld, alice: Visitor, other: dict[str, str]) -> None:
+    await create(world, alice)
+    world.clock.now += 3601
+    await create(world, alice, replace(WANTED, **other))  # type: ignore[arg-type]
+    assert len(world.stores.applications.rows) == 2
+
+
+async def test_ended_keys_of_a_suspended_application_stay(world: AuthorityWorld, alice: Visitor) -> None:
+    first = await create(world, alice)
+    assert isinstance(first, IssuedKeys)
+    await world.authority.applications.suspend(None, first.application.id, actor="operator", address=HERE)
+    world.clock.now += 3601
+    await create(world, alice)
+    assert first.application.id in world.stores.applications.rows
+
+
+async def test_a_registered_application_stays_when_its_only_delegation_has_ended(
+    world: AuthorityWorld, alice: Visitor
+) -> None:
+    registered = await world.application(alice.user, name="API console")
+    world.clock.now += 60
+    asked = await world.request(registered.application.key)
+    await world.confirmed(asked.token, alice)
+    world.clock.now += 3601
+    await create(world, alice, replace(WANTED, name="API console", description=registered.application.description))
+    assert registered.application.id in world.stores.applications.rows
+
+
+async def test_other_people_keep_their_ended_keys(world: AuthorityWorld, alice: Visitor) -> None:
+    await create(world, alice)
+    world.clock.now += 3601
+    await create(world, await world.visitor("bob"))
+    assert len(world.stores.applications.rows) == 2

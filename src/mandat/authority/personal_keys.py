@@ -3,16 +3,27 @@
 The result is what registering, asking and confirming give one after the other, made by one person in one transaction:
 there is never an application without its credential, nor a question that waits. What is granted is shown first, in
 words, and must come back as the digest of what was shown. Source: wire.md 3.2.
+
+Whoever makes such keys again and again, as the API console does for an hour at a time, keeps one application in the
+list: earlier ones of the same name and description, whose only delegation has ended, go when new ones are made.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mandat.authority.applications import Applications
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.consent import hash_of_rights, validity_fault
 from mandat.authority.fault import Fault
-from mandat.authority.interfaces import ApplicationStore, Clock, Entropy, PersonalKeyAudit, PersonalKeyStore
+from mandat.authority.interfaces import (
+    ApplicationStore,
+    Clock,
+    CredentialStore,
+    Entropy,
+    PersonalKeyAudit,
+    PersonalKeyStore,
+)
 from mandat.authority.login import Visitor
 from mandat.authority.permission import CONSUMER_KEY_LENGTH, REQUEST_TOKEN_LENGTH
 from mandat.authority.registration import (
@@ -22,8 +33,17 @@ from mandat.authority.registration import (
     registration_entry,
     room_fault,
 )
-from mandat.authority.values import Application, AuditEntry, AuditEvent, Credential, NewApplication, NewCredential
+from mandat.authority.values import (
+    Application,
+    ApplicationStatus,
+    AuditEntry,
+    AuditEvent,
+    Credential,
+    NewApplication,
+    NewCredential,
+)
 from mandat.authority.wording import Rights, rights_in_words
+from mandat.core.credential import CredentialState, wire_state
 from mandat.core.grant import Network
 from mandat.protocol.access_rule import MAX_RULES, RULE_METHODS, AccessRule
 from mandat.protocol.keys import key_hash, make_key
@@ -75,6 +95,8 @@ class PersonalKeys:
         applications: ApplicationStore,
         personal_keys: PersonalKeyStore,
         *,
+        own: Applications,
+        credentials: CredentialStore,
         catalogue: Catalogue,
         clock: Clock,
         entropy: Entropy,
@@ -82,6 +104,8 @@ class PersonalKeys:
     ) -> None:
         self._applications = applications
         self._personal_keys = personal_keys
+        self._own = own
+        self._credentials = credentials
         self._catalogue = catalogue
         self._clock = clock
         self._entropy = entropy
@@ -116,7 +140,7 @@ class PersonalKeys:
         )
 
     async def create(self, wanted: WantedKeys, visitor: Visitor, *, digest: str, address: str) -> IssuedKeys | Fault:
-        """Makes the keys for the visitor's own account: both records or none.
+        """Makes the keys for the visitor's own account: both records or none. Ended ones of the same texts go first.
 
         Args:
             wanted: as in `propose`.
@@ -129,11 +153,12 @@ class PersonalKeys:
             return proposal
         if digest != proposal.digest:
             return Fault(Reason.CONFLICT, "What was confirmed is not what was shown; read it again", "digest")
+        texts = CleanTexts(proposal.name, proposal.description)
+        await self._remove_ended(texts, visitor, address=address)
         fault = await room_fault(self._applications, visitor.user.account)
         if fault is not None:
             return fault
         now = int(self._clock())
-        texts = CleanTexts(proposal.name, proposal.description)
         application = new_application(visitor.user, texts, entropy=self._entropy)
         consumer_key = make_key(self._entropy, CONSUMER_KEY_LENGTH)
         seconds = proposal.validity_seconds
@@ -153,6 +178,27 @@ class PersonalKeys:
         )
         made, granted = await self._personal_keys.add_personal_keys(application, credential, at=now, audit=audit)
         return IssuedKeys(made, application.secret, granted, consumer_key)
+
+    async def _remove_ended(self, texts: CleanTexts, visitor: Visitor, *, address: str) -> None:
+        """Deletes what `create` made earlier with these texts, once its keys have ended."""
+        for application in await self._own.list_applications(visitor.user.account):
+            is_alike = (application.name, application.description) == (texts.name, texts.description)
+            # One that is suspended stays: nobody gets rid of an operator's block by making keys.
+            if is_alike and application.status is ApplicationStatus.ACTIVE and await self._has_ended(application):
+                await self._own.delete(application.owner, application.id, actor=visitor.actor, address=address)
+
+    async def _has_ended(self, application: Application) -> bool:
+        """True for an application that came with its only delegation, when that has ended.
+
+        One that was registered by itself is never meant, whatever became of it: somebody may still ask with its key.
+        """
+        credentials = await self._credentials.list_credentials(application_id=application.id)
+        if len(credentials) != 1:
+            return False
+        [only] = credentials
+        came_together = (only.account, only.created) == (application.owner, application.created)
+        state = wire_state(only.state, expires=only.expires, now=self._clock())
+        return came_together and state != CredentialState.VALIDATED.value
 
 
 def _read_rules(given: Sequence[tuple[str, str]]) -> tuple[AccessRule, ...] | Fault:

@@ -95,45 +95,46 @@ def make_authority(
     request_policy: RequestPolicy | None = None,
 ) -> Authority:
     """Puts the flows together over one storage."""
+    applications = Applications(stores.applications, stores.credentials, clock=clock)
+    login = Login(
+        stores.users,
+        stores.sessions,
+        attempts=stores.login_attempts,
+        passwords=passwords,
+        clock=clock,
+        entropy=entropy,
+        policy=login_policy,
+    )
+    permission = PermissionDesk(
+        stores.applications, stores.requests, clock=clock, entropy=entropy, policy=request_policy
+    )
+    consent = Consent(
+        stores.applications, stores.requests, credentials=stores.credentials, catalogue=catalogue, clock=clock
+    )
+    personal_keys = PersonalKeys(
+        stores.applications,
+        stores.personal_keys,
+        own=applications,
+        credentials=stores.credentials,
+        catalogue=catalogue,
+        clock=clock,
+        entropy=entropy,
+    )
+    delegations = Delegations(
+        stores.applications, stores.credentials, usage=stores.usage, catalogue=catalogue, clock=clock
+    )
+    application_secrets = ApplicationSecrets(
+        stores.applications, stores.secrets, usage=stores.usage, clock=clock, entropy=entropy
+    )
     return Authority(
-        login=Login(
-            stores.users,
-            stores.sessions,
-            attempts=stores.login_attempts,
-            passwords=passwords,
-            clock=clock,
-            entropy=entropy,
-            policy=login_policy,
-        ),
+        login=login,
         registration=Registration(stores.applications, clock=clock, entropy=entropy),
-        permission=PermissionDesk(
-            stores.applications, stores.requests, clock=clock, entropy=entropy, policy=request_policy
-        ),
-        consent=Consent(
-            stores.applications,
-            stores.requests,
-            credentials=stores.credentials,
-            catalogue=catalogue,
-            clock=clock,
-        ),
-        personal_keys=PersonalKeys(
-            stores.applications,
-            stores.personal_keys,
-            catalogue=catalogue,
-            clock=clock,
-            entropy=entropy,
-        ),
-        delegations=Delegations(
-            stores.applications,
-            stores.credentials,
-            usage=stores.usage,
-            catalogue=catalogue,
-            clock=clock,
-        ),
-        applications=Applications(stores.applications, stores.credentials, clock=clock),
-        application_secrets=ApplicationSecrets(
-            stores.applications, stores.secrets, usage=stores.usage, clock=clock, entropy=entropy
-        ),
+        permission=permission,
+        consent=consent,
+        personal_keys=personal_keys,
+        delegations=delegations,
+        applications=applications,
+        application_secrets=application_secrets,
         catalogue=catalogue,
         clock=clock,
         entropy=entropy,
