@@ -19,7 +19,7 @@ import pytest
 from doubles.grants import signed_headers
 from doubles.upstream import Recorded, RecordingUpstream
 from mandat.enforcement.assertion_verifier import Asserted, verify
-from support.installed import APPLICATION_KEY, SECRET, grant, register, revoke
+from support.installed import APPLICATION_KEY, CLOCK_IS_RIGHT, SECRET, grant, register, revoke
 from support.ports import free_ports
 from support.serving import Serving, configuration, serving
 from support.storage import Installation
@@ -79,7 +79,7 @@ describes = false
     origin = f"http://127.0.0.1:{first + 2}"
     config = configuration(folder, first, more=more)
     config.write_text(config.read_text().replace('public_urls = ["', f'public_urls = ["{origin}", "'))
-    with serving(config, first) as mandat:
+    with serving(config, first, environment=CLOCK_IS_RIGHT) as mandat:
         process = start_nginx(nginx, folder, config, first + 2)
         try:
             wait_for(lambda: answers(origin), what="nginx", seconds=20)

@@ -12,7 +12,7 @@ import httpx2
 
 from doubles.grants import signed_headers
 from doubles.upstream import RecordingUpstream
-from support.installed import APPLICATION_KEY, SECRET, grant, register
+from support.installed import APPLICATION_KEY, CLOCK_IS_RIGHT, SECRET, grant, register
 from support.ports import free_ports
 from support.serving import Serving, configuration, serving
 from support.storage import Installation
@@ -74,7 +74,7 @@ describes = false
 """
     config = configuration(folder, first, more=text)
     try:
-        with serving(config, first) as mandat:
+        with serving(config, first, environment=CLOCK_IS_RIGHT) as mandat:
             yield Fronted(mandat, installation, upstream, first)
     finally:
         loop.call_soon_threadsafe(loop.stop)

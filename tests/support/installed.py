@@ -10,6 +10,9 @@ from support.storage import DAY, NOW, PLENTY, Installation, Scene
 APPLICATION_KEY = "notesapplication"
 SECRET = "s" * 32
 
+CLOCK_IS_RIGHT = {"MANDAT_CLOCK_IS_RIGHT": "1"}
+"""For the environment of `mandat serve` on such data: its history is dated by `NOW`, whatever time it is."""
+
 
 async def register(installation: Installation) -> Application:
     """Registers the application of APPLICATION_KEY and SECRET; the first has id 1."""
