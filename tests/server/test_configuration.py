@@ -18,6 +18,7 @@ from mandat.server.configuration.reading import (
     RedisConfig,
     RetentionConfig,
     TlsConfig,
+    TracingConfig,
     UpstreamConfig,
     load_config,
 )
@@ -123,12 +124,26 @@ def test_a_demo_lists_both_loopback_names_and_what_was_asked_for(tmp_path: Path)
         (GOOD + "[freshness]\nbound_seconds = -1\n", "freshness.bound_seconds must lie"),
         (GOOD + "[freshness]\nbound_seconds = 0.3\n", "twice freshness.poll_seconds"),
         (GOOD + '[redis]\nwhen_unreachable = "maybe"\n', "redis.when_unreachable"),
+        (GOOD + '[tracing]\nendpoint = "collector:4318"\n', "tracing.endpoint must be scheme"),
+        (GOOD + '[tracing]\nendpoint = "grpc://collector:4317"\n', "tracing.endpoint must be scheme"),
+        (GOOD + '[tracing]\nendpoint = "http://me:secret@collector"\n', "tracing.endpoint must be scheme"),
+        (GOOD + '[tracing]\nendpoint = "http://collector/a?token=1"\n', "without a query"),
+        (GOOD + '[tracing]\nendpoint = "http://collector:4318"\n[log]\naccess = "-"\n', "log.access is no file"),
+        (GOOD + "[tracing]\nsample = 1.5\n", "tracing.sample must lie"),
+        (GOOD + "[tracing]\nsample = nan\n", "tracing.sample must lie"),
         ("this is not toml", "cannot be read"),
     ],
 )
 def test_a_mistake_is_named_with_what_to_do(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(Problem, match=says):
         load_config(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://collector:4318", "https://[::1]:4318/", "https://traces.example/otlp/v2/"]
+)
+def test_a_collector_may_have_a_path(tmp_path: Path, endpoint: str) -> None:
+    assert load_config(write(tmp_path, f'{GOOD}[tracing]\nendpoint = "{endpoint}"\n')).tracing.endpoint == endpoint
 
 
 def test_a_missing_file_points_to_init(tmp_path: Path) -> None:
@@ -148,6 +163,7 @@ def test_every_key_has_a_heading_in_the_reference_and_every_heading_is_a_key() -
         "redis": RedisConfig,
         "retention": RetentionConfig,
         "tls": TlsConfig,
+        "tracing": TracingConfig,
         "upstream": UpstreamConfig,
     }
     keys = {field.name for field in msgspec.structs.fields(Config)} - set(sections)

@@ -18,7 +18,12 @@ from support.installed import APPLICATION_KEY, SECRET, grant
 from support.waiting import wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("watching")]
-ASKED = '[forward_auth]\nlisten = "127.0.0.1:THIRD"\ntrusted_peers = ["127.0.0.1"]\n'
+ASKED = """[tracing]
+endpoint = "http://127.0.0.1:9"
+[forward_auth]
+listen = "127.0.0.1:THIRD"
+trusted_peers = ["127.0.0.1"]
+"""
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 
 
@@ -48,16 +53,6 @@ def until(front: Fronted, expected: float, name: str, **labels: str) -> None:
 
 def outcome(front: Fronted, name: str) -> float:
     return value(front, "mandat_calls_total", door="gateway", outcome=name) or 0.0
-
-
-def test_a_node_that_is_about_to_leave_is_not_ready_and_works_on(front: Fronted) -> None:
-    leaving = front.mandat.config.parent / "run" / "leaving"
-    leaving.touch()
-    answer = httpx2.get(f"{front.watch}/readyz")
-    assert (answer.status_code, answer.json()["checks"]["node"]) == (503, "is about to leave")
-    assert front.call("GET", "/1.0/notes").status_code == 200
-    leaving.unlink()
-    wait_for(lambda: httpx2.get(f"{front.watch}/readyz").status_code == 200, what="readiness")
 
 
 def test_the_node_is_alive_and_ready(front: Fronted) -> None:
@@ -171,3 +166,13 @@ def test_counters_go_on_when_a_worker_dies_and_comes_back(front: Fronted) -> Non
     wait_for(lambda: len(front.mandat.pids("gateway-0")) > len(pids), what="a new worker")
     until(front, 2, "mandat_processes", role="gateway")
     assert outcome(front, "own") == before + 4
+
+
+def test_a_node_that_is_about_to_leave_is_not_ready_and_works_on(front: Fronted) -> None:
+    leaving = front.mandat.config.parent / "run" / "leaving"
+    leaving.touch()
+    answer = httpx2.get(f"{front.watch}/readyz")
+    assert (answer.status_code, answer.json()["checks"]["node"]) == (503, "is about to leave")
+    assert front.call("GET", "/1.0/notes").status_code == 200
+    leaving.unlink()
+    wait_for(lambda: httpx2.get(f"{front.watch}/readyz").status_code == 200, what="readiness")

@@ -52,6 +52,7 @@ def check_values(config: Config) -> None:
     _check_tls(config)
     _check_forward_auth(config)
     _check_metrics(config)
+    _check_tracing(config)
     _check_quotas(config.quotas)
     _check_limits(config.limits)
     _check_retention(config.retention)
@@ -179,6 +180,24 @@ def _check_metrics(config: Config) -> None:
         )
     if shown.listen in {config.listen, config.tls.listen, config.forward_auth.listen}:
         raise Problem("metrics.listen is taken by another listener; give it a port of its own.")
+
+
+def _check_tracing(config: Config) -> None:
+    told = config.tracing
+    # Said so, because "nan" is neither smaller nor greater than anything.
+    if not 0 <= told.sample <= 1:
+        raise Problem("tracing.sample must lie between 0 (only what callers trace) and 1 (every call).")
+    if not told.endpoint:
+        return
+    origin, slash, path = told.endpoint.partition("://")[2].rstrip("/").partition("/")
+    try:
+        split_origin(f"{told.endpoint.partition('://')[0]}://{origin}")
+    except ValueError as fault:
+        raise Problem(f"tracing.endpoint must be scheme://host[:port][/path] ({fault}).") from None
+    if slash and not _SEGMENTS.fullmatch(slash + path):
+        raise Problem("tracing.endpoint must be scheme://host[:port][/path], without a query or blanks.")
+    if config.log.access in {"-", "off"}:
+        raise Problem("tracing.endpoint is set, but log.access is no file; spans are made from it, so name one.")
 
 
 def _is_loopback(host: str) -> bool:

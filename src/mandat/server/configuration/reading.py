@@ -24,6 +24,7 @@ from mandat.server.configuration.values import (
     RedisConfig,
     RetentionConfig,
     TlsConfig,
+    TracingConfig,
     UpstreamConfig,
 )
 from mandat.server.problems import Problem
@@ -40,6 +41,7 @@ __all__ = [
     "RedisConfig",
     "RetentionConfig",
     "TlsConfig",
+    "TracingConfig",
     "UpstreamConfig",
     "load_config",
 ]

@@ -56,6 +56,11 @@ run = "run"
 # listen = "127.0.0.1:8706"
 # trusted_peers = []             # who may ask, when that is not only this machine
 
+# Spans for a collector of traces, by OTLP over HTTP; needs `pip install 'mandat[tracing]'`. Off when left out.
+# [tracing]
+# endpoint = "http://collector.example.com:4318"
+# sample = 1.0                   # of how many of the calls that bring no trace of their own
+
 # HTTPS without a front before the gateway; all three keys. A renewed certificate is taken up by itself.
 # [tls]
 # listen = "0.0.0.0:443"

@@ -42,6 +42,13 @@ class MetricsConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     trusted_peers: tuple[str, ...] = ()
 
 
+class TracingConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The collector that gets a span of each exchange, and of how many. Off while `endpoint` is empty."""
+
+    endpoint: str = ""
+    sample: float = 1.0
+
+
 class FreshnessConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """On PostgreSQL: how often gateways look for changes, and how old their knowledge may get."""
 
@@ -121,6 +128,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     tls: TlsConfig = TlsConfig()
     forward_auth: ForwardAuthConfig = ForwardAuthConfig()
     metrics: MetricsConfig = MetricsConfig()
+    tracing: TracingConfig = TracingConfig()
     postgres: PostgresConfig = PostgresConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     redis: RedisConfig = RedisConfig()

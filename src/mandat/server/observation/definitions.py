@@ -50,6 +50,7 @@ AUTHORITY_EVENTS: Final = Metric(
 PERMISSION_REQUESTS: Final = Metric(
     "mandat_permission_requests_total", "counter", "Requests for permission by outcome.", ("outcome",)
 )
+SPANS: Final = Metric("mandat_spans_total", "counter", "Spans of exchanges by what became of them.", ("outcome",))
 PROCESSES: Final = Metric("mandat_processes", "gauge", "Processes that report.", ("role",))
 READY: Final = Metric("mandat_ready", "gauge", "1 when /readyz answers 200, else 0.")
 
@@ -71,6 +72,7 @@ METRICS: Final = {
         GRANTS_AGE,
         AUTHORITY_EVENTS,
         PERMISSION_REQUESTS,
+        SPANS,
         PROCESSES,
         READY,
     )

@@ -36,7 +36,7 @@ class Spread(msgspec.Struct, array_like=True, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """Everything that one process tells.
 
-    `role` is "gateway", "forward_auth" or "authority". `is_fresh` says whether it could answer a call now.
+    `role` is "gateway", "forward_auth", "authority" or "tracing". `is_fresh` says whether it could answer a call now.
     `upstreams` are (name, address) of the APIs it forwards to.
     """
 

@@ -114,7 +114,7 @@ class Supervisor:
 
     async def _start_or_stop(self, listeners: Listeners) -> bool:
         """Starts everything at once. False when it was told to stop meanwhile; the first Problem ends the others."""
-        beside = [*self._extra, *_metrics_spec(self._config_file, listeners)]
+        beside = [*self._extra, *_metrics_spec(self._config_file, listeners), *self._tracing_spec()]
         work = asyncio.gather(self._start_generation(listeners), *(self._keep(spec, generation=0) for spec in beside))
         stopped = asyncio.ensure_future(self._stopping.wait())
         either: set[asyncio.Future[Any]] = {work, stopped}
@@ -126,6 +126,12 @@ class Supervisor:
             return False
         await work
         return True
+
+    def _tracing_spec(self) -> list[ChildSpec]:
+        """The process that sends spans, if any. It outlives reloads, so that no exchange has two."""
+        if not self._config.tracing.endpoint:
+            return []
+        return [ChildSpec("tracing", "mandat.server.processes.tracing", {"config": str(self._config_file)})]
 
     async def _report_certificates(self) -> None:
         """Logs what the gateways do by themselves when the TLS files change (mandat.server.processes.tls)."""
@@ -160,8 +166,8 @@ class Supervisor:
             config = load_config(self._config_file)
             if _fixed_values(config) != _fixed_values(self._config):
                 raise Problem(
-                    "listen, tls.listen, forward_auth.listen, metrics, storage, postgres, keys, run and redis cannot"
-                    " change while running; restart for that."
+                    "listen, tls.listen, forward_auth.listen, metrics, tracing (and log.access with it), storage,"
+                    " postgres, keys, gateway_keys, run and redis cannot change while running; restart for that."
                 )
             tls = _tls_identity(layout_of(config, self._config_file))
             old = self._keepers_since(1)
@@ -311,6 +317,8 @@ def _fixed_values(config: Config) -> tuple[object, ...]:
         config.tls.listen,
         config.forward_auth.listen,
         config.metrics,
+        config.tracing,
+        config.log.access if config.tracing.endpoint else None,
         config.storage,
         config.postgres.gateway_url,
         config.postgres.ha,

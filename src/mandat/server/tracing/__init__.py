@@ -1,0 +1,1 @@
+"""Spans for a collector of traces, made from the access log. Only `spans` needs the extra `tracing`."""
