@@ -11,8 +11,8 @@ MIN_SECRET_BYTES = 32
 """As long as the digest; a shorter secret would be the weakest part."""
 
 
-FormSecrets = bytes | Sequence[bytes] | Callable[[], Sequence[bytes]]
-"""See `FormTokens`."""
+FormSecrets = Callable[[], Sequence[bytes]]
+"""Gives the secrets of the moment, the one that makes tokens last."""
 
 
 class FormTokens:
@@ -26,7 +26,7 @@ class FormTokens:
         ValueError: a secret is too short, or there is none.
     """
 
-    def __init__(self, secret: FormSecrets) -> None:
+    def __init__(self, secret: bytes | Sequence[bytes] | FormSecrets) -> None:
         self._secrets = secret if callable(secret) else partial(_listed, secret)
         self._signer = _signer(self._secrets())
 

@@ -56,6 +56,12 @@ def page_headers(
     }
 
 
+def redirect_headers(location: str, *, cookies: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """Headers for a 303 to `location` that nothing may keep. `cookies` are values of `Set-Cookie`."""
+    headers = [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "same-origin")]
+    return headers + [("Set-Cookie", cookie) for cookie in cookies]
+
+
 def _source(origin: str) -> str:
     """The CSP source for one origin. CSP cannot write an IPv6 host, and Chromium ignores a source with an underscore:
     there the scheme alone is named."""

@@ -4,6 +4,7 @@ Every set of pages serves all of STATIC_FILES under the paths given here; the pa
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,21 +38,24 @@ class StaticFile:
         }
 
 
-def _read(name: str) -> StaticFile:
-    content = (_FOLDER / name).read_bytes()
-    return StaticFile(
-        path=STATIC_PREFIX + name,
-        media_type=_MEDIA_TYPES[name],
-        content=content,
-        version=hashlib.sha256(content).hexdigest()[:16],
-    )
+def read_static_files(folder: Path, media_types: Mapping[str, str]) -> dict[str, StaticFile]:
+    """The files of `folder` that `media_types` names, by their paths below STATIC_PREFIX."""
+    return {
+        STATIC_PREFIX + name: StaticFile(
+            path=STATIC_PREFIX + name,
+            media_type=media_type,
+            content=(content := (folder / name).read_bytes()),
+            version=hashlib.sha256(content).hexdigest()[:16],
+        )
+        for name, media_type in media_types.items()
+    }
 
 
-STATIC_FILES: dict[str, StaticFile] = {file.path: file for file in map(_read, _MEDIA_TYPES)}
+STATIC_FILES = read_static_files(_FOLDER, _MEDIA_TYPES)
 """By path, such as `/static/mandat.css`."""
 
 
-def asset_path(name: str) -> str:
-    """The versioned address of a static file: `/static/mandat.css?v=...`. Raises KeyError for an unknown one."""
-    file = STATIC_FILES[STATIC_PREFIX + name]
+def asset_path(name: str, files: Mapping[str, StaticFile] = STATIC_FILES) -> str:
+    """The versioned address of one of `files`: `/static/mandat.css?v=...`. Raises KeyError for an unknown one."""
+    file = files[STATIC_PREFIX + name]
     return f"{file.path}?v={file.version}"

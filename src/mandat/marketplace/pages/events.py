@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import View, view_of
 from mandat.marketplace.pages.page import AnyRequest, Page, open_page, read
 from mandat.marketplace.states import AT_WORK

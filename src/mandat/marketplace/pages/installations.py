@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.health import site_of
@@ -13,7 +14,6 @@ from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_
 from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, removal_rights, work_of
 from mandat.marketplace.installs.upgrade import upgrade_rights
 from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
-from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ShownResult, results_of
 from mandat.marketplace.stacks.expressions import resolve_text

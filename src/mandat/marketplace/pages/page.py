@@ -14,11 +14,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
-from mandat.look.headers import page_headers
-from mandat.look.same_origin import is_same_origin
+from mandat.look.fields import Fields, parse_fields
+from mandat.look.forms import read_form_body, read_form_number, require_form_token
+from mandat.look.headers import page_headers, redirect_headers
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.provider import origin_of
-from mandat.marketplace.pages.fields import MAX_FORM_BYTES, Fields, PageRefusal, parse_fields
 from mandat.marketplace.pages.site import Site
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.registrations import Registration
@@ -28,11 +29,14 @@ FORM_COOKIE = "market-form"
 """Binds the forms of somebody who is not logged in; it identifies nobody."""
 FORM_TOKEN = "-token"  # noqa: S105 the name of a form field; no input of a stack can be called so
 
+MAX_FORM_BYTES = 32 * 1024
+"""The largest form is an order with a long key."""
+MAX_FIELDS = 50
+"""A stack has at most 40 inputs."""
+
 AnyRequest = Request[Any, Any, Any]
 Handler = Callable[..., Any]
 
-_FORM_NUMBER = re.compile(r"[0-9a-f]{32}")
-_FORM_TYPE = re.compile(r"application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*\"?utf-8\"?)?", re.IGNORECASE)
 _OWN_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,8000}")
 
 
@@ -47,8 +51,9 @@ class Page:
         self.visitor = visitor
         self.registration = registration
         self.address = request.client.host if request.client else ""
-        number = request.cookies.get(cookie_name(FORM_COOKIE, origin=site.origin), "")
-        self._known_form_number = number if _FORM_NUMBER.fullmatch(number) else ""
+        self._known_form_number = read_form_number(
+            request.cookies.get(cookie_name(FORM_COOKIE, origin=site.origin), "")
+        )
         self._form_number = self._known_form_number
 
     # -- what came in
@@ -61,7 +66,7 @@ class Page:
 
     def query(self) -> Fields:
         """The query, read strictly. Raises PageRefusal (400)."""
-        return parse_fields(self.request.scope["query_string"])
+        return parse_fields(self.request.scope["query_string"], max_fields=MAX_FIELDS)
 
     async def form(self) -> Fields:
         """The body as a form, once it is certain that one of our own pages sent it.
@@ -69,18 +74,10 @@ class Page:
         Raises:
             PageRefusal: 403 for a foreign origin, 400 for anything a browser would not send, 413 beyond MAX_FORM_BYTES.
         """
-        headers = self.request.headers
-        origin, fetch_site = headers.get("origin"), headers.get("sec-fetch-site")
-        if not is_same_origin(origin=origin, fetch_site=fetch_site, own_origin=self.site.origin):
-            raise PageRefusal(403, _("This form was not sent from one of our own pages."))
-        if _FORM_TYPE.fullmatch(headers.get("content-type", "").strip()) is None:
-            raise PageRefusal(400, _("The content type must be application/x-www-form-urlencoded."))
-        body = b""
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > MAX_FORM_BYTES:
-                raise PageRefusal(413, _("This form is too large."))
-        return parse_fields(body)
+        body = await read_form_body(
+            self.request.headers, self.request.stream(), own_origin=self.site.origin, max_bytes=MAX_FORM_BYTES
+        )
+        return parse_fields(body, max_fields=MAX_FIELDS)
 
     def member(self) -> OpenSession:
         """The visitor, who must be logged in; raises LoginNeeded otherwise."""
@@ -101,14 +98,7 @@ class Page:
 
     def check(self, form: Fields, action: str, *parts: str) -> None:
         """Raises PageRefusal: 400 when the token is missing, 403 when it is not this form's."""
-        if not self.site.tokens.check(form.text(FORM_TOKEN), action, self._bearer(), *parts):
-            raise PageRefusal(
-                403,
-                _(
-                    "This form is no longer valid: you may have logged in or out since it was shown, or your browser"
-                    " does not keep our cookies. Open the page again and send it once more."
-                ),
-            )
+        require_form_token(self.site.tokens, form.text(FORM_TOKEN), action, self._bearer(), *parts)
 
     def _bearer(self) -> str:
         if self.visitor is not None:
@@ -144,9 +134,9 @@ class Page:
 
     def go(self, location: str, *, cookies: Sequence[str] = ()) -> ASGIResponse:
         """303. Nothing may keep it."""
-        headers = [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "same-origin")]
-        headers += [("Set-Cookie", cookie) for cookie in cookies]
-        return ASGIResponse(status_code=303, headers=headers, media_type="text/plain")
+        return ASGIResponse(
+            status_code=303, headers=redirect_headers(location, cookies=cookies), media_type="text/plain"
+        )
 
     def send_off(self, validation_url: str, cancel_path: str) -> ASGIResponse:
         """Off to the provider's validation page.

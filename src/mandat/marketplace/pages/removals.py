@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked, Question
 from mandat.marketplace.installs.layers import Owned
 from mandat.marketplace.installs.removal import RemovalPlan
 from mandat.marketplace.pages.catalogue import ShownCreation, grouped, target_of
-from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import find_installation
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ids_of

@@ -1,31 +1,20 @@
 """Static files: those of the look, and our own script and additions to the style sheet. Exact paths, never a folder."""
 
-import hashlib
 from pathlib import Path
 
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from mandat.look.static import STATIC_FILES, STATIC_PREFIX, StaticFile
+from mandat.look.refusal import PageRefusal
+from mandat.look.static import STATIC_FILES, STATIC_PREFIX, asset_path, read_static_files
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.page import AnyRequest, read
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {"market.css": "text/css; charset=utf-8", "progress.js": "text/javascript; charset=utf-8"}
 
 
-def _read(name: str) -> StaticFile:
-    content = (_FOLDER / name).read_bytes()
-    return StaticFile(
-        path=STATIC_PREFIX + name,
-        media_type=_MEDIA_TYPES[name],
-        content=content,
-        version=hashlib.sha256(content).hexdigest()[:16],
-    )
-
-
-OWN_FILES: dict[str, StaticFile] = {file.path: file for file in map(_read, _MEDIA_TYPES)}
+OWN_FILES = read_static_files(_FOLDER, _MEDIA_TYPES)
 """By path."""
 
 _ALL_FILES = {**STATIC_FILES, **OWN_FILES}
@@ -33,8 +22,7 @@ _ALL_FILES = {**STATIC_FILES, **OWN_FILES}
 
 def own_asset(name: str) -> str:
     """The versioned address of one of our own files."""
-    file = OWN_FILES[STATIC_PREFIX + name]
-    return f"{file.path}?v={file.version}"
+    return asset_path(name, OWN_FILES)
 
 
 @read("/static/{name:str}")

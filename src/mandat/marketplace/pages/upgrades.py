@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked, Question, SentOff
 from mandat.marketplace.installs.upgrade import UpgradePlan
 from mandat.marketplace.pages.catalogue import ShownCreation, flat, grouped, shown_inputs, target_of, typed_of
-from mandat.marketplace.pages.fields import PageRefusal
 from mandat.marketplace.pages.installations import find_installation
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.removals import shown_creation

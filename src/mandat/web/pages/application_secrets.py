@@ -10,13 +10,13 @@ from mandat.authority.application_secrets import MOST_SECRETS, IssuedSecret
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
 from mandat.authority.registration import IssuedApplication
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.look.words import ngettext
 from mandat.web.pages.account import to_login
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.memories import Registered
 from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
 LIST_PATH = "/developer/applications"

@@ -17,10 +17,10 @@ from mandat.authority.login import Visitor
 from mandat.authority.redirection import redirect_origin
 from mandat.core.credential import CredentialState
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.page import GivenPage, Page, cookie_of, fault_errors, fault_status
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 from mandat.web.pages.sessions import login_form
 from mandat.web.pages.validity import parse_validity, validity_options

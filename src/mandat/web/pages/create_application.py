@@ -13,12 +13,12 @@ from mandat.authority.registration import (
     NAME_MAX_CHARACTERS,
     IssuedApplication,
 )
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.web.pages.account import to_login
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.memories import Registered
 from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
 PATH = "/createApp/"

@@ -13,14 +13,14 @@ from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
 from mandat.authority.personal_keys import IssuedKeys, Proposal
 from mandat.authority.registration import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
+from mandat.look.fields import Fields
 from mandat.look.headers import page_headers
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.protocol.access_rule import MAX_RULES, RULE_METHODS
 from mandat.web.pages.account import to_login
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.memories import Registered
 from mandat.web.pages.frame.page import GivenPage, Page, fault_status
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 from mandat.web.pages.sessions import login_form
 from mandat.web.pages.token_form import MOST_FIELDS, Row, TokenForm, encode_link, field_of, read_form, read_link

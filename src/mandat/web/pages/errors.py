@@ -12,10 +12,10 @@ from litestar.exceptions import HTTPException
 
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.look.headers import page_headers
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.protocol.headers import QUERY_ID
-from mandat.web.pages.frame.page import AnyRequest
-from mandat.web.pages.frame.refusal import PageElsewhere, PageRefusal
+from mandat.web.pages.frame.page import AnyRequest, PageElsewhere
 from mandat.web.pages.frame.site import Site
 
 _LOG = logging.getLogger("mandat.web.pages")

@@ -7,11 +7,11 @@ from litestar.response.base import ASGIResponse
 
 from mandat.authority.applications import OwnApplication
 from mandat.authority.login import Visitor
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.web.pages.account import to_login
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.page import GivenPage, Page
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
 PATH = "/developer/applications"

@@ -18,8 +18,7 @@ from mandat.web.pages import (
     sessions,
 )
 from mandat.web.pages.errors import page_errors
-from mandat.web.pages.frame.fields import MAX_FORM_BYTES
-from mandat.web.pages.frame.page import AnyRequest, Page, open_page
+from mandat.web.pages.frame.page import MAX_FORM_BYTES, AnyRequest, Page, open_page
 from mandat.web.pages.frame.site import build_site
 from mandat.web.settings import PageSettings
 

@@ -9,10 +9,10 @@ from typing import Any
 from litestar.response.base import ASGIResponse
 
 from mandat.authority.fault import Fault
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
-from mandat.web.pages.frame.fields import Fields
 from mandat.web.pages.frame.page import GivenPage, Page, fault_errors, fault_status
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.frame.routing import read, write
 
 HOME = "/"

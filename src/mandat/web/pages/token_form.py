@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 from mandat.authority.fault import Fault
 from mandat.authority.personal_keys import WantedKeys
+from mandat.look.fields import Fields
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.protocol.access_rule import MAX_RULES, RULE_METHODS
-from mandat.web.pages.frame.fields import Fields
-from mandat.web.pages.frame.refusal import PageRefusal
 from mandat.web.pages.validity import PRESELECTED, UNLIMITED, parse_validity
 
 MOST_FIELDS = 2 * (MAX_RULES + 1) + 16

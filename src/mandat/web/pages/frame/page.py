@@ -4,7 +4,6 @@ Decides what holds for every page: an unknown host gets no page, a POST needs on
 token is bound to the session. Source: design.md 7.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -16,13 +15,13 @@ from litestar.response.base import ASGIResponse
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
 from mandat.look.cookies import cookie_name, deleted_cookie, session_cookie
-from mandat.look.headers import page_headers
-from mandat.look.same_origin import is_same_origin
+from mandat.look.fields import Fields, parse_fields, parse_pairs
+from mandat.look.forms import read_form_body, read_form_number, require_form_token
+from mandat.look.headers import page_headers, redirect_headers
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.protocol.headers import CALLER_ADDRESS, PUBLIC_ORIGIN
 from mandat.protocol.refusals import WORDINGS
-from mandat.web.pages.frame.fields import MAX_FIELDS, MAX_FORM_BYTES, MAX_QUERY_PAIRS, Fields, parse_fields, parse_pairs
-from mandat.web.pages.frame.refusal import PageElsewhere, PageRefusal
 from mandat.web.pages.frame.site import Site
 
 SESSION_COOKIE = "mandat-session"
@@ -30,11 +29,16 @@ FORM_COOKIE = "mandat-form"
 """Holds a number that binds the forms of somebody who is not logged in; it identifies nobody."""
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a form field
 
+MAX_FORM_BYTES = 64 * 1024
+"""Many times the largest honest form: a login, a password of 1 kB, a description."""
+MAX_FIELDS = 32
+"""The largest form but one has eight; createToken, with its rows, asks for more."""
+MAX_QUERY_PAIRS = 300
+"""The rights of a link to createToken, and a few words beside."""
+
 AnyRequest = Request[Any, Any, Any]
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-_FORM_NUMBER = re.compile(r"[0-9a-f]{32}")
-_FORM_TYPE = re.compile(r"application/x-www-form-urlencoded(?:\s*;\s*charset\s*=\s*\"?utf-8\"?)?", re.IGNORECASE)
 
 
 class Page:
@@ -48,8 +52,7 @@ class Page:
         self.visitor = visitor
         self.address = request.headers.get(CALLER_ADDRESS, "")
         self.session_token = cookie_of(request, SESSION_COOKIE, origin)
-        number = cookie_of(request, FORM_COOKIE, origin)
-        self._form_number = number if _FORM_NUMBER.fullmatch(number) else ""
+        self._form_number = read_form_number(cookie_of(request, FORM_COOKIE, origin))
 
     @property
     def now(self) -> float:
@@ -66,7 +69,7 @@ class Page:
 
     def query(self) -> Fields:
         """The query, read strictly. Raises PageRefusal (400)."""
-        return parse_fields(self.request.scope["query_string"])
+        return parse_fields(self.request.scope["query_string"], max_fields=MAX_FIELDS)
 
     def query_pairs(self) -> list[tuple[str, str]]:
         """The query where names may repeat, in its order. Raises PageRefusal (400)."""
@@ -79,18 +82,9 @@ class Page:
             PageRefusal: 403 for a foreign origin, 413 for a body over MAX_FORM_BYTES, 400 for another content type and
                 for anything a browser would not send.
         """
-        headers = self.request.headers
-        if not is_same_origin(
-            origin=headers.get("origin"), fetch_site=headers.get("sec-fetch-site"), own_origin=self.origin
-        ):
-            raise PageRefusal(403, _("This form was not sent from one of our own pages."))
-        if _FORM_TYPE.fullmatch(headers.get("content-type", "").strip()) is None:
-            raise PageRefusal(400, _("The content type must be application/x-www-form-urlencoded."))
-        body = b""
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > MAX_FORM_BYTES:
-                raise PageRefusal(413, _("This form is too large."))
+        body = await read_form_body(
+            self.request.headers, self.request.stream(), own_origin=self.origin, max_bytes=MAX_FORM_BYTES
+        )
         return parse_fields(body, max_fields=max_fields)
 
     # -- form tokens
@@ -101,14 +95,7 @@ class Page:
 
     def check(self, form: Fields, action: str, *parts: str) -> None:
         """Raises PageRefusal (400 when the token is missing, 403 when it is not the one of this form)."""
-        if not self.site.tokens.check(form.text(FORM_TOKEN), action, self._bearer(), *parts):
-            raise PageRefusal(
-                403,
-                _(
-                    "This form is no longer valid: you may have logged in or out since it was shown, or your browser"
-                    " does not keep our cookies. Open the page again and send it once more."
-                ),
-            )
+        require_form_token(self.site.tokens, form.text(FORM_TOKEN), action, self._bearer(), *parts)
 
     def _bearer(self) -> str:
         """Whom a form belongs to: the session, or the browser while nobody is logged in."""
@@ -154,9 +141,9 @@ class Page:
 
     def go(self, location: str, *, cookies: Sequence[str] = ()) -> ASGIResponse:
         """303 to one of our own paths, or to an address the authority allows to follow. Nothing may keep it."""
-        headers = [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "same-origin")]
-        headers += [("Set-Cookie", cookie) for cookie in cookies]
-        return ASGIResponse(status_code=303, headers=headers, media_type="text/plain")
+        return ASGIResponse(
+            status_code=303, headers=redirect_headers(location, cookies=cookies), media_type="text/plain"
+        )
 
     def opened(self, session_token: str) -> list[str]:
         """The cookies after logging in."""
@@ -174,6 +161,14 @@ class Page:
         if not self._form_number or self._form_number == known:
             return []
         return [session_cookie(FORM_COOKIE, self._form_number, origin=self.origin)]
+
+
+class PageElsewhere(Exception):
+    """The pages have a host of their own and this is not it: answer with a redirect to `location`."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
 
 
 GivenPage = NamedDependency[Page]

@@ -45,7 +45,7 @@ def build_site(authority: Authority, settings: PageSettings) -> Site:
         authority=authority,
         settings=settings,
         templates=_templates(),
-        tokens=FormTokens(settings.form_secret),
+        tokens=FormTokens(settings.form_secrets or settings.form_secret),
         brand=Brand(settings.product_name, tagline=_("You decide who may act on your account")),
         once_shown=OnceShown(authority.clock),
         onward=Onward(authority.clock),

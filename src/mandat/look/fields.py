@@ -10,15 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
-from mandat.web.pages.frame.refusal import PageRefusal
-
-MAX_FORM_BYTES = 64 * 1024
-"""Many times the largest honest form: a login, a password of 1 kB, a description."""
-MAX_FIELDS = 32
-"""The largest form but one has eight; createToken, with its rows, asks for more."""
-MAX_QUERY_PAIRS = 300
-"""The rights of a link to createToken, and a few words beside."""
 
 _ENCODED = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 _KEPT_CONTROLS = "\t\n\r"
@@ -45,6 +38,10 @@ class Fields:
         """The value, or None when the field is not there."""
         return self.values.get(name)
 
+    def without(self, *names: str) -> dict[str, str]:
+        """All other fields."""
+        return {name: value for name, value in self.values.items() if name not in names}
+
     def number(self, name: str) -> int | None:
         """The value as an id: 1 to 18 ASCII digits. None when the field is not there.
 
@@ -59,7 +56,7 @@ class Fields:
         return int(value)
 
 
-def parse_fields(encoded: bytes, *, max_fields: int = MAX_FIELDS) -> Fields:
+def parse_fields(encoded: bytes, *, max_fields: int) -> Fields:
     """Reads `name=value&name=value`, each name once.
 
     Raises:
