@@ -228,8 +228,8 @@ def test_replacing_secrets_and_keys_under_load_fails_no_call(installation: Insta
                 end_secret(installation, old)
                 installation.mandat("keys", "rotate")
                 installation.mandat("keys", "rotate", "--signing")
-                installation.mandat("keys", "rotate", "--mac")
-                installation.mandat("keys", "rotate", "--forms")
+            installation.mandat("keys", "rotate", "--mac")
+            installation.mandat("keys", "rotate", "--forms")
             confirmed = known("confirm", "ok")
             wait_for(lambda: known("confirm", "ok") > confirmed + 10, what="work after the rotations")
         bad = [one for one in installation.journal.operations if one.outcome == "unknown" or one.status == 400]

@@ -14,7 +14,8 @@ class PageSettings:
     Args:
         public_origins: the origins clients know the gateway by (`http://127.0.0.1:8700`), the main one first; at least
             one.
-        form_secret: for form tokens, see `look.form_token.FormTokens`.
+        form_secret: at least 32 bytes, for form tokens; not looked at where `form_secrets` are given.
+        form_secrets: gives those of the moment, where they may be replaced, see `look.form_token.FormTokens`.
         pages_url: the origin of the pages when they live on a host of their own.
         max_body_bytes: larger bodies are refused; the gateway has the same limit.
         product_name: what the pages call the system.
@@ -22,7 +23,8 @@ class PageSettings:
     """
 
     public_origins: tuple[str, ...]
-    form_secret: FormSecrets
+    form_secret: bytes = b""
+    form_secrets: FormSecrets | None = None
     pages_url: str | None = None
     max_body_bytes: int = 1_048_576
     product_name: str = "Mandat"

@@ -55,7 +55,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
         refuse_wrong_clock(clock(), await wired.storage.audit.last_at(), is_vouched_for=is_vouched_for())
         settings = PageSettings(
             public_origins=tuple(url.rstrip("/") for url in config.public_urls),
-            form_secret=lambda: wired.storage.live.form_token_secrets(clock()),
+            form_secrets=lambda: wired.storage.live.form_token_secrets(clock()),
             pages_url=config.pages_url.rstrip("/") or None,
             max_body_bytes=config.limits.max_body_bytes,
             product_name=config.name,
