@@ -1,7 +1,5 @@
 """The store: keys open for their owner only, states change along the table only, failures come out as one kind."""
 
-import itertools
-
 import pytest
 from sqlalchemy import text, update
 
@@ -63,18 +61,17 @@ def test_a_seal_says_what_it_belongs_to() -> None:
         vault.open(b"", "a", 1)
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, Event)))
-def test_states_change_along_the_table_and_nowhere_else(
-    shop: Shop, clock: SetClock, state: State, event: Event
-) -> None:
+@pytest.mark.parametrize("state", State)
+def test_states_change_along_the_table_and_nowhere_else(shop: Shop, clock: SetClock, state: State) -> None:
     sent = shop.order(shop.log_in())
-    with shop.marketplace.database.writing() as connection:
-        connection.execute(update(installations).values(state=state.value, attempt=3))
-    target = shop.books.installations.change(sent.installation_id, event, at=clock())
-    after = shop.get(sent.installation_id)
-    assert target == TRANSITIONS.get((state, event))
-    assert after.state is (target or state)
-    assert after.attempt == (4 if target and event in STARTS_AN_ATTEMPT else 3)
+    for event in Event:
+        with shop.marketplace.database.writing() as connection:
+            connection.execute(update(installations).values(state=state.value, attempt=3))
+        target = shop.books.installations.change(sent.installation_id, event, at=clock())
+        after = shop.get(sent.installation_id)
+        assert target == TRANSITIONS.get((state, event)), event
+        assert after.state is (target or state), event
+        assert after.attempt == (4 if target and event in STARTS_AN_ATTEMPT else 3), event
 
 
 def test_news_of_another_attempt_changes_nothing(shop: Shop, clock: SetClock) -> None:

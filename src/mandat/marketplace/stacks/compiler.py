@@ -7,6 +7,7 @@ Source: Arazzo 1.0.1; docs/guide/stacks.md says the same in prose.
 import hashlib
 import re
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from mandat.marketplace.stacks.answer_reading import read_pauses
 from mandat.marketplace.stacks.expressions import Origin, Reference, Value, references
@@ -26,8 +27,10 @@ _SOURCE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SOURCE_URL = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\.json")
 
 
+# YAML is slow to read: half a second for the library, which every marketplace in a process would spend again.
+@lru_cache(maxsize=64)
 def compile_stack(source: str, *, stack_id: str) -> Stack:
-    """Compiles one document.
+    """Compiles one document. The same text gives the same object; nobody changes it.
 
     Args:
         source: the YAML text.
