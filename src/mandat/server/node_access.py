@@ -22,6 +22,7 @@ from mandat.enforcement.statistics import ObservedSource
 from mandat.server.configuration.reading import Config
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, monotonic
+from mandat.server.observation.report import RedisNeed
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
 from mandat.storage.grants.reader import SqliteGrantSource
@@ -160,6 +161,15 @@ def quotas_of(config: Config) -> tuple[Quota, ...]:
         for kind in KINDS
         if (per_minute := getattr(config.quotas, f"{kind}_per_minute"))
     )
+
+
+def redis_need(config: Config) -> RedisNeed:
+    """What the doors of this configuration cannot do while the server of `redis.url` is away."""
+    if not config.redis.url:
+        return "none"
+    if quotas_of(config) and config.quotas.when_unreachable == "refuse":
+        return "calls"
+    return "writes" if config.redis.when_unreachable == "refuse" else "nothing"
 
 
 def redis_client(config: Config) -> "Redis":

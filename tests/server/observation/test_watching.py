@@ -63,6 +63,7 @@ def test_the_node_is_alive_and_ready(front: Fronted) -> None:
         "ready": True,
         "checks": checks,
         "upstreams": {"notes": "reachable"},
+        "degraded": {},
     }
     assert value(front, "mandat_ready") == 1
 

@@ -53,6 +53,7 @@ PERMISSION_REQUESTS: Final = Metric(
 SPANS: Final = Metric("mandat_spans_total", "counter", "Spans of exchanges by what became of them.", ("outcome",))
 PROCESSES: Final = Metric("mandat_processes", "gauge", "Processes that report.", ("role",))
 READY: Final = Metric("mandat_ready", "gauge", "1 when /readyz answers 200, else 0.")
+DEGRADED: Final = Metric("mandat_degraded", "gauge", "1 when /readyz says that the node does only a part of its work.")
 
 METRICS: Final = {
     metric.name: metric
@@ -75,6 +76,7 @@ METRICS: Final = {
         SPANS,
         PROCESSES,
         READY,
+        DEGRADED,
     )
 }
 """By name, in the order they are shown."""

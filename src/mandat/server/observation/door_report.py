@@ -10,7 +10,7 @@ from mandat.enforcement.statistics import CacheStatistics, ObservedSource
 from mandat.enforcement.usage import UsageSender
 from mandat.server.observation import definitions
 from mandat.server.observation.definitions import Metric
-from mandat.server.observation.report import Number, Report, Spread
+from mandat.server.observation.report import Number, RedisNeed, Report, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class ObservedDoor:
     source: ObservedSource
     usage: UsageSender
     access_log: AccessLog
+    redis: RedisNeed
 
     def report(self) -> Report:
         """How it is doing now."""
@@ -39,7 +40,7 @@ class ObservedDoor:
         for name, upstream in self.counters.upstreams.items():
             spreads.append(_spread(definitions.UPSTREAM_SECONDS, name, upstream.durations))
         upstreams = [(upstream.name, upstream.address) for upstream in self.settings.upstreams]
-        return Report(self.door, numbers, spreads, statistics.is_fresh, upstreams)
+        return Report(self.door, numbers, spreads, statistics.is_fresh, upstreams, self.redis)
 
     def _own_numbers(self) -> Iterator[Number]:
         for outcome, count in self.counters.outcomes.items():

@@ -10,17 +10,18 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from mandat.enforcement.counters import BOUNDS_SECONDS
 from mandat.server.observation import definitions
 from mandat.server.observation.collected import Collected, Series
+from mandat.server.observation.readiness import Readiness
 from mandat.server.observation.report import Report, Spread
 
 _BOUNDS = (*(str(bound) for bound in BOUNDS_SECONDS), "+Inf")
 
 
 class NodeMetrics(Collector):
-    """Reads `collected` when it is asked. `is_ready` is what /readyz would answer."""
+    """Reads `collected` when it is asked. `readiness` is what /readyz would answer."""
 
-    def __init__(self, collected: Collected, *, is_ready: bool) -> None:
+    def __init__(self, collected: Collected, readiness: Readiness) -> None:
         self._collected = collected
-        self._is_ready = is_ready
+        self._readiness = readiness
 
     def describe(self) -> Iterable[Metric]:
         """Nothing in advance."""
@@ -28,7 +29,7 @@ class NodeMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, with those that have no numbers yet."""
-        numbers = self._collected.numbers() | _about_the_node(self._collected.current(), is_ready=self._is_ready)
+        numbers = self._collected.numbers() | _about_the_node(self._collected.current(), self._readiness)
         spreads = self._collected.spreads()
         for metric in definitions.METRICS.values():
             if metric.kind == "histogram":
@@ -45,16 +46,19 @@ class NodeMetrics(Collector):
             yield family
 
 
-def expose(collected: Collected, *, is_ready: bool, accept: str) -> tuple[bytes, str]:
+def expose(collected: Collected, readiness: Readiness, *, accept: str) -> tuple[bytes, str]:
     """The whole answer to a scrape and its content type. `accept` is the value of the Accept field."""
     registry = CollectorRegistry()
-    registry.register(NodeMetrics(collected, is_ready=is_ready))
+    registry.register(NodeMetrics(collected, readiness))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
 
-def _about_the_node(reports: list[Report], *, is_ready: bool) -> dict[Series, float]:
-    told: dict[Series, float] = {(definitions.READY.name, ()): float(is_ready)}
+def _about_the_node(reports: list[Report], readiness: Readiness) -> dict[Series, float]:
+    told: dict[Series, float] = {
+        (definitions.READY.name, ()): float(readiness.ready),
+        (definitions.DEGRADED.name, ()): float(bool(readiness.degraded)),
+    }
     for report in reports:
         series = (definitions.PROCESSES.name, (report.role,))
         told[series] = told.get(series, 0.0) + 1.0

@@ -57,7 +57,7 @@ class WatchPage:
         if scope["path"] == "/readyz":
             return (200 if readiness.ready else 503), msgspec.json.encode(readiness), _JSON
         accept = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"accept"), "")
-        body, content_type = expose(self._collected, is_ready=readiness.ready, accept=accept)
+        body, content_type = expose(self._collected, readiness, accept=accept)
         return 200, body, content_type
 
     def _may_ask(self, client: tuple[str, int] | None) -> bool:

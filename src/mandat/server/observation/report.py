@@ -7,13 +7,17 @@ are only made when there is a metrics listener. No web framework, no ORM, no str
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from mandat.enforcement.socket_lines import SocketLines
 
 REPORT_SECONDS: Final = 1.0
+
+
+RedisNeed = Literal["none", "nothing", "writes", "calls"]
+"""What a door cannot do while the shared Redis server is away; "none": it uses none."""
 
 
 class Number(msgspec.Struct, array_like=True, frozen=True):
@@ -37,7 +41,7 @@ class Report(msgspec.Struct, frozen=True):
     """Everything that one process tells.
 
     `role` is "gateway", "forward_auth", "authority" or "tracing". `is_fresh` says whether it could answer a call now.
-    `upstreams` are (name, address) of the APIs it forwards to.
+    `upstreams` are (name, address) of the APIs it forwards to. `redis` says what it needs that server for.
     """
 
     role: str
@@ -45,6 +49,7 @@ class Report(msgspec.Struct, frozen=True):
     spreads: list[Spread]
     is_fresh: bool
     upstreams: list[tuple[str, str]]
+    redis: RedisNeed = "none"
 
 
 @contextlib.asynccontextmanager

@@ -23,7 +23,7 @@ from mandat.server.configuration.reading import Config, UpstreamConfig, load_con
 from mandat.server.key_sources import node_keys
 from mandat.server.layout import Layout, layout_of
 from mandat.server.nature import clock, entropy
-from mandat.server.node_access import call_quotas, grant_source, replay_memory
+from mandat.server.node_access import call_quotas, grant_source, redis_need, replay_memory
 from mandat.server.observation.door_report import ObservedDoor
 from mandat.server.observation.report import reporting
 from mandat.server.problems import Problem
@@ -66,7 +66,7 @@ async def serve(config: Config, layout: Layout, *, listeners: Listeners, generat
         call_quotas(config, layout) as quotas,
         reporting(
             reports_path(config, layout),
-            ObservedDoor("gateway", settings, counters, source, usage, access_log).report,
+            ObservedDoor("gateway", settings, counters, source, usage, access_log, redis_need(config)).report,
         ),
     ):
         _settle_memory()

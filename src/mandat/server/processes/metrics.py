@@ -24,13 +24,17 @@ from mandat.server.observation.page import WatchPage
 from mandat.server.observation.readiness import ReadinessCheck
 from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
+from mandat.server.processes.redis_watch import redis_answers
 
 
 async def serve(config: Config, layout: Layout, *, listener: socket.socket, ready_fd: int) -> None:
     """Serves until SIGTERM."""
     collected = Collected(monotonic)
     peers = tuple(ipaddress.ip_network(block, strict=False) for block in config.metrics.trusted_peers)
-    page = WatchPage(collected, ReadinessCheck(collected, monotonic, is_leaving=layout.leaving.exists), peers)
+    readiness = ReadinessCheck(
+        collected, monotonic, is_leaving=layout.leaving.exists, redis_answers=lambda: redis_answers(config)
+    )
+    page = WatchPage(collected, readiness, peers)
     server = _AnnouncingServer(
         uvicorn.Config(
             page,

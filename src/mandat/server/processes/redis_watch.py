@@ -30,6 +30,14 @@ async def refuse_bad_redis(config: Config) -> None:
             raise Problem(weakness)
 
 
+async def redis_answers(config: Config) -> bool:
+    """Whether the server is there and remembers."""
+    try:
+        return await _find_weakness(config) is None
+    except SourceUnavailable:
+        return False
+
+
 async def report_redis(config: Config) -> None:
     """Logs when the server is lost and when it is back, until cancelled. Ends at once when none is configured."""
     answers = True
