@@ -1,5 +1,6 @@
 """What every form refuses: foreign pages, missing tokens, whatever no browser sends. Never a 5xx, nothing stored."""
 
+import itertools
 from urllib.parse import urlencode
 
 import pytest
@@ -71,25 +72,24 @@ async def test_the_form_works_when_it_is_sent_as_it_was_made(action: str) -> Non
     assert await traces(world) != before
 
 
+FROM_ELSEWHERE = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": ""},
+    {"Origin": "https://evil.example", "Sec_Fetch_Site": "same-origin"},
+    {"Origin": "", "Sec_Fetch_Site": "cross-site"},
+]
+
+
 @pytest.mark.parametrize("action", FORMS)
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": ""},
-        {"Origin": "https://evil.example", "Sec_Fetch_Site": "same-origin"},
-        {"Origin": "", "Sec_Fetch_Site": "cross-site"},
-    ],
-    ids=["foreign", "null", "none", "foreign-with-metadata", "cross-site"],
-)
-async def test_a_form_sent_from_elsewhere_is_refused(action: str, headers: dict[str, str]) -> None:
+async def test_a_form_sent_from_elsewhere_is_refused(action: str) -> None:
     world, browser, values = await in_front_of(action)
     before = await traces(world)
-    seen = await browser.post(action, values, **headers)
-    assert seen.status == 403
-    assert is_error_page(seen)
-    assert await traces(world) == before
+    for headers in FROM_ELSEWHERE:
+        seen = await browser.post(action, values, **headers)
+        assert seen.status == 403, headers
+        assert is_error_page(seen)
+        assert await traces(world) == before, headers
 
 
 @pytest.mark.parametrize("action", FORMS)
@@ -151,20 +151,28 @@ async def test_a_missing_field_is_refused_and_named(action: str) -> None:
     assert await traces(world) == before
 
 
+NOT_TEXT = {
+    "not UTF-8": b"%ff",
+    "NUL": b"%00",
+    "NUL inside": b"a%00b",
+    "lone surrogate": b"%ED%A0%80",
+    "cut escape": b"%",
+    "no escape": b"%zz",
+    "bell": b"%07",
+    "raw byte": b"\xff",
+    "escape": b"a%1bb",
+}
+
+
 @pytest.mark.parametrize("action", FORMS)
-@pytest.mark.parametrize(
-    "bad",
-    [b"%ff", b"%00", b"a%00b", b"%ED%A0%80", b"%", b"%zz", b"%07", b"\xff", b"a%1bb"],
-    ids=["not-utf-8", "nul", "nul-inside", "lone-surrogate", "cut-escape", "no-escape", "bell", "raw-byte", "escape"],
-)
-async def test_what_is_not_text_is_refused_and_its_field_named(action: str, bad: bytes) -> None:
+async def test_what_is_not_text_is_refused_and_its_field_named(action: str) -> None:
     world, browser, values = await in_front_of(action)
     before = await traces(world)
-    for name in values:
+    for name, (what, bad) in itertools.product(values, NOT_TEXT.items()):
         rest = encoded({n: v for n, v in values.items() if n != name})
         seen = await browser.post(action, rest + b"&" + name.encode() + b"=" + bad)
-        assert seen.status == 400
-        assert name in seen.text
+        assert seen.status == 400, (name, what)
+        assert name in seen.text, (name, what)
     assert await traces(world) == before
 
 
