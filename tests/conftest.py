@@ -62,8 +62,20 @@ class DebianProgram:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use the running demo stay in one worker, so that one demo serves them all."""
+    """Tests that use the running demo stay in one worker, so that one demo serves them all.
+
+    Those that need a PostgreSQL server are slow: each worker would start one.
+    """
     for item in items:
+        if _needs_postgres(item):
+            item.add_marker(pytest.mark.slow)
         if "demo" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.demo)
             item.add_marker(pytest.mark.xdist_group("demo"))
+
+
+def _needs_postgres(item: pytest.Item) -> bool:
+    """As a fixture, or as the parameter that chooses the backend of an interface suite."""
+    chosen = getattr(item, "callspec", None)
+    backends = chosen.params.values() if chosen is not None else ()
+    return "postgres" in getattr(item, "fixturenames", ()) or "postgres" in backends

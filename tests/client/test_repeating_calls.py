@@ -18,9 +18,9 @@ def make_client(api: WireApi) -> Client:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 def test_any_call_is_repeated_when_nothing_was_sent(method: str, failure: Exception) -> None:
     api = WireApi()
-    api.failures = [failure, failure]
+    api.failures = [failure]
     make_client(api).call(method, "/x")
-    assert len(api.seen) == 3
+    assert len(api.seen) == 2
 
 
 def test_a_read_is_repeated_when_the_connection_broke_off() -> None:

@@ -12,6 +12,8 @@ from doubles.zone_provider import AK, AS, ZoneProvider
 from marketplace.browser import Browser
 from support.marketplace_process import MarketplaceProcess
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_SECONDS = 40
 
 

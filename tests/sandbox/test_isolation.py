@@ -14,10 +14,12 @@ import httpx2
 import pytest
 
 from mandat.sandbox.instances.jail import MAX_PROCESSES, Isolation, Jail, host_name_of
-from mandat.sandbox.seeds import seed
+from mandat.sandbox.operating.seeds import seed
 from support.instances import IN_REGION, WANTED, create, needs_isolation, processes_of, site_of, wait_until_active
 from support.sandbox import ALICE
 from support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
 
 PROBE = """
 import json, os, socket, stat, sys
@@ -192,7 +194,6 @@ def test_without_bubblewrap_creating_is_refused_with_the_command_that_installs_i
 
 
 @needs_isolation
-@pytest.mark.slow
 def test_kills_at_any_moment_of_starting_instances_leave_nothing_behind_and_lose_nothing(tmp_path, sandbox_process):
     seed(tmp_path, accounts=[ALICE], zones={})
     made: list[str] = []

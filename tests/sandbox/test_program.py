@@ -12,15 +12,17 @@ import dns.query
 import httpx2
 import pytest
 
-from mandat.sandbox.inspection import read_ledger
+from mandat.sandbox.operating.inspection import read_ledger
+from mandat.sandbox.operating.seeds import seed
 from mandat.sandbox.problems import SandboxStartError
-from mandat.sandbox.seeds import seed
 from mandat.sandbox.store.database import open_database
 from mandat.sandbox.store.schema import STEPS
 from support.ports import free_ports
 from support.sandbox import ALICE, HOST, RunningSandbox
 from support.sandbox_process import SandboxProcess, real_time_gateway
 from support.waiting import wait_for
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

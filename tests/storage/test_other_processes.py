@@ -13,6 +13,8 @@ import support
 from mandat.core.credential import CredentialState
 from support.storage import Scene, hash_of
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(support.__file__).parent.parent
 KILLS = 5
 ACKNOWLEDGED_BEFORE_KILL = 60
