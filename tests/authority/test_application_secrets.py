@@ -3,7 +3,7 @@
 import pytest
 
 from doubles.authority import HERE, AuthorityWorld
-from mandat.authority.application_secrets import LONGEST_OVERLAP_SECONDS, IssuedSecret
+from mandat.authority.applications.secrets import LONGEST_OVERLAP_SECONDS, IssuedSecret
 from mandat.authority.fault import Fault
 from mandat.authority.values import AuditEvent, SecretUse
 from mandat.protocol.refusals import Reason

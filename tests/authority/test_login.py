@@ -8,7 +8,8 @@ import pytest
 from doubles.authority import HERE, PASSWORD, AuthorityWorld
 from doubles.nature import PlainPasswords
 from mandat.authority.fault import Fault
-from mandat.authority.login import Login, LoginPolicy, OpenedSession
+from mandat.authority.login import Login, OpenedSession
+from mandat.authority.login_throttle import LoginPolicy
 from mandat.authority.values import Role, User
 from mandat.protocol.refusals import Reason
 

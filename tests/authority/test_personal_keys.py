@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from doubles.authority import HERE, AuthorityWorld
+from mandat.authority.applications.personal_keys import IssuedKeys, Proposal, WantedKeys
+from mandat.authority.applications.registration import APPLICATIONS_PER_OWNER
 from mandat.authority.fault import Fault
 from mandat.authority.interfaces import StorageUnavailable
 from mandat.authority.login import Visitor
-from mandat.authority.personal_keys import IssuedKeys, Proposal, WantedKeys
-from mandat.authority.registration import APPLICATIONS_PER_OWNER
 from mandat.authority.values import AuditEvent
 from mandat.core.credential import CredentialState
 from mandat.core.rights import Risk

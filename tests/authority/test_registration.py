@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from doubles.authority import HERE, AuthorityWorld
+from mandat.authority.applications.registration import APPLICATIONS_PER_OWNER
 from mandat.authority.fault import Fault
-from mandat.authority.registration import APPLICATIONS_PER_OWNER
 from mandat.authority.values import ApplicationStatus
 from mandat.protocol.refusals import Reason
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from doubles.nature import CountingEntropy, PlainPasswords, SetClock
 from doubles.stores import MemoryStores
+from mandat.authority.applications.registration import IssuedApplication
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.consent import Answered, Question
 from mandat.authority.interfaces import RequestLimits
-from mandat.authority.login import LoginPolicy, OpenedSession, Visitor
+from mandat.authority.login import OpenedSession, Visitor
+from mandat.authority.login_throttle import LoginPolicy
 from mandat.authority.permission import IssuedRequest, RequestPolicy
-from mandat.authority.registration import IssuedApplication
 from mandat.authority.service import Authority, make_authority
 from mandat.authority.values import Role, User
 from mandat.core.grant import Network

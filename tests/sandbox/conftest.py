@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from doubles.nature import SetClock
-from mandat.sandbox.fault_switch import clear_faults, order_fault
-from mandat.sandbox.seeds import seed
+from mandat.sandbox.operating.fault_switch import clear_faults, order_fault
+from mandat.sandbox.operating.seeds import seed
 from mandat.sandbox.store.accounts import AccountProfile
 from mandat.sandbox.store.faults import Fault
 from support.sandbox import ALICE, BRUNO, RunningSandbox

@@ -11,12 +11,12 @@ from doubles.nature import CountingEntropy
 from mandat.enforcement.assertion_verifier import Asserted
 from mandat.sandbox.api.operations import SECTIONS, WORK
 from mandat.sandbox.api.routing import Routes
-from mandat.sandbox.calls import Call, CallDesk
 from mandat.sandbox.cloud.catalogue import FLAVORS, IMAGES
 from mandat.sandbox.dns.names import TargetFault
 from mandat.sandbox.dns.targets import FIELD_TYPES, parse_target
 from mandat.sandbox.dns.zone import build_zone
-from mandat.sandbox.seeds import seed
+from mandat.sandbox.operating.seeds import seed
+from mandat.sandbox.serving.calls import Call, CallDesk
 from mandat.sandbox.store.cloud import Project, add_project
 from mandat.sandbox.store.database import open_database, transaction
 from mandat.sandbox.store.vps import Vps, add_vps

@@ -12,11 +12,11 @@ import pytest
 
 from mandat.enforcement.assertion_verifier import Asserted
 from mandat.sandbox.api.description import Descriptions
-from mandat.sandbox.application import SandboxApplication
-from mandat.sandbox.calls import CallDesk
 from mandat.sandbox.dns.server import DnsServer
 from mandat.sandbox.dns.zone import ServedZones
 from mandat.sandbox.effects import Aftermath
+from mandat.sandbox.serving.application import SandboxApplication
+from mandat.sandbox.serving.calls import CallDesk
 from mandat.sandbox.store.database import Database
 from support.sandbox import ALICE, HOST
 

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 
 from mandat.cli.main import run as command
-from mandat.sandbox.fault_switch import FaultRefused, clear_faults, order_fault, ordered_faults
-from mandat.sandbox.inspection import read_ledger
+from mandat.sandbox.operating.fault_switch import FaultRefused, clear_faults, order_fault, ordered_faults
+from mandat.sandbox.operating.inspection import read_ledger
+from mandat.sandbox.operating.seeds import seed
 from mandat.sandbox.problems import SandboxStartError
-from mandat.sandbox.seeds import seed
 from mandat.sandbox.store.faults import Fault, FaultAction
 from support.sandbox import ALICE, BRUNO
 

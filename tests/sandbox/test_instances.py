@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from doubles.nature import SetClock
-from mandat.sandbox.seeds import seed
+from mandat.sandbox.operating.seeds import seed
 from mandat.sandbox.store.faults import Fault, FaultAction
 from support.instances import (
     FLAVOR,

@@ -10,9 +10,9 @@ import httpx2
 
 from doubles.nature import CountingEntropy, PlainPasswords, SetClock
 from doubles.stores import MemoryStores
+from mandat.authority.applications.registration import IssuedApplication
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.permission import IssuedRequest
-from mandat.authority.registration import IssuedApplication
 from mandat.authority.service import Authority, make_authority
 from mandat.authority.values import LastUse, User
 from mandat.protocol.access_rule import AccessRule

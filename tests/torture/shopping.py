@@ -13,8 +13,8 @@ import httpx2
 
 from mandat.client import Client
 from mandat.client.approval import approve
-from mandat.sandbox.fault_switch import clear_faults, order_fault
-from mandat.sandbox.inspection import read_ledger
+from mandat.sandbox.operating.fault_switch import clear_faults, order_fault
+from mandat.sandbox.operating.inspection import read_ledger
 from mandat.sandbox.store.faults import Fault, FaultAction
 from marketplace.browser import Browser
 from support.demo import Demo

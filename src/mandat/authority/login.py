@@ -1,15 +1,11 @@
-"""Who is at the browser: accounts, passwords, sessions, and how often somebody may guess.
+"""Who is at the browser: accounts, passwords, sessions.
 
-Decides: what a login and a password may look like, when a session is over, when an address or a login has to wait.
-Leaves to others: Argon2 (`Passwords`), cookies and forms (`web.pages`), what a visitor may do (the other flows).
-Source: threats.md 3.6; the figures in `LoginPolicy` are ours and can be configured.
+Decides: who is let in, when a session is over. Leaves to others: what a login and a password may look like
+(`login_material`), how often somebody may guess (`login_throttle`), Argon2 (`Passwords`), cookies and forms
+(`web.pages`), what a visitor may do (the other flows). Source: threats.md 3.6.
 """
 
-import asyncio
 import re
-import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mandat.authority.fault import Fault
@@ -23,13 +19,12 @@ from mandat.authority.interfaces import (
     SessionStore,
     UserStore,
 )
+from mandat.authority.login_material import composed, login_fault, password_fault
+from mandat.authority.login_throttle import LoginPolicy, LoginThrottle
 from mandat.authority.values import Role, Session, User
 from mandat.protocol.keys import key_hash, make_key
 from mandat.protocol.refusals import Reason
 
-PASSWORD_MIN_BYTES = 8
-PASSWORD_MAX_BYTES = 1024
-"""Long enough for any passphrase; more would only buy hashing time (threats.md 3.6)."""
 SESSION_TOKEN_LENGTH = 64
 TOUCH_SECONDS = 60
 """`last_seen` is written at most once a minute: a page view must not cost a durable write each time."""
@@ -37,25 +32,8 @@ TOUCH_SECONDS = 60
 NEW_ACCOUNT_TRIES = 5
 """Numbers drawn for a new account before giving up. With a million accounts one draw in 600 million is taken."""
 
-_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]{1,62})[A-Za-z0-9]")
 _SESSION_TOKEN = re.compile(r"[A-Za-z0-9]{64}")
 _WRONG = "This login and password do not belong together"
-
-
-@dataclass(frozen=True, slots=True)
-class LoginPolicy:
-    """How long sessions live and how often logging in may fail.
-
-    Failures are counted over `window_seconds`, per login and per address; sign-ups count for the address too, because
-    each costs a password hash. `waiting` bounds how many passwords are being checked or waiting for it at once.
-    """
-
-    idle_seconds: int = 1800
-    absolute_seconds: int = 43200
-    window_seconds: int = 300
-    failures_per_login: int = 10
-    failures_per_address: int = 100
-    waiting: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +73,11 @@ class Login:
     ) -> None:
         self._users = users
         self._sessions = sessions
-        self._attempts = attempts
         self._passwords = passwords
         self._clock = clock
         self._entropy = entropy
         self._policy = policy or LoginPolicy()
-        self._admission = asyncio.Lock()
-        self._waiting = 0
+        self._throttle = LoginThrottle(attempts, self._policy, clock=clock)
 
     async def sign_up(
         self,
@@ -127,13 +103,11 @@ class Login:
         fault = login_fault(login) or password_fault(password)
         if fault is not None:
             return fault
-        with self._place() as free:
-            fault = None if free else _busy()
-            if fault is None and throttled:
-                fault = await self._admit("", address)
-            if fault is not None:
-                return fault
-            password_hash = await self._passwords.hash(_composed(password))
+        with self._throttle.place() as full:
+            refused = full or (await self._throttle.admit("", address) if throttled else None)
+            if refused is not None:
+                return refused
+            password_hash = await self._passwords.hash(composed(password))
         for _ in range(NEW_ACCOUNT_TRIES):
             added = await self._users.add_user(
                 login=login,
@@ -156,14 +130,14 @@ class Login:
         """Opens a session with a new token. The fault does not tell a wrong password from an unknown login."""
         known_shape = login_fault(login) is None
         throttle_key = login.lower() if known_shape else ""
-        with self._place() as free:
-            fault = await self._admit(throttle_key, address) if free else _busy()
+        with self._throttle.place() as full:
+            fault = full or await self._throttle.admit(throttle_key, address)
             if fault is not None:
                 return fault
             user = await self._users.find_user(login) if known_shape else None
             if not await self._is_password_of(user, password) or user is None:
                 return Fault(Reason.FORBIDDEN, _WRONG)
-        await self._attempts.forget_failures(login=throttle_key)
+        await self._throttle.forget(throttle_key)
         return await self._open_session(user, address)
 
     async def find_visitor(self, session_token: str) -> Visitor | None:
@@ -203,14 +177,14 @@ class Login:
         if fault is not None:
             return fault
         throttle_key = visitor.user.login.lower()
-        with self._place() as free:
-            fault = await self._admit(throttle_key, address) if free else _busy()
+        with self._throttle.place() as full:
+            fault = full or await self._throttle.admit(throttle_key, address)
             if fault is not None:
                 return fault
             if not await self._is_password_of(visitor.user, old):
                 return Fault(Reason.FORBIDDEN, "This is not your current password", "old")
-            password_hash = await self._passwords.hash(_composed(new))
-        await self._attempts.forget_failures(login=throttle_key)
+            password_hash = await self._passwords.hash(composed(new))
+        await self._throttle.forget(throttle_key)
         await self._users.set_password(visitor.user.id, password_hash, at=self._now())
         await self._sessions.end_sessions_of(visitor.user.id, except_token_hash=visitor.session.token_hash)
         return None
@@ -229,7 +203,7 @@ class Login:
         await self._sessions.prune_sessions(
             idle_before=now - policy.idle_seconds, created_before=now - policy.absolute_seconds
         )
-        await self._attempts.prune_failures(before=now - policy.window_seconds)
+        await self._throttle.prune()
 
     async def _open_session(self, user: User, address: str) -> OpenedSession | Fault:
         token = make_key(self._entropy, SESSION_TOKEN_LENGTH)
@@ -244,50 +218,11 @@ class Login:
             return Fault(Reason.FORBIDDEN, _WRONG)
         return OpenedSession(token=token, user=current)
 
-    async def _admit(self, throttle_key: str, address: str) -> Fault | None:
-        """Counts this try as a failure until it has succeeded: a burst must not pass before the first one failed."""
-        async with self._admission:
-            now = self._now()
-            if await self._is_exhausted(throttle_key, address, since=now - self._policy.window_seconds):
-                seconds = await self._seconds_to_wait(throttle_key, address, now)
-                message = f"Too many tries; wait {seconds} second{'s' if seconds != 1 else ''} and try again"
-                return Fault(Reason.TOO_MANY_FAILURES, message, retry_after_seconds=seconds)
-            await self._attempts.note_failure(login=throttle_key, address=address, at=now)
-        return None
-
-    async def _is_exhausted(self, throttle_key: str, address: str, *, since: int) -> bool:
-        of_login, of_address = await self._attempts.failures_since(login=throttle_key, address=address, since=since)
-        # Without a login only the address counts: the empty key is shared by everybody.
-        too_many_for_login = throttle_key != "" and of_login >= self._policy.failures_per_login
-        return too_many_for_login or of_address >= self._policy.failures_per_address
-
-    async def _seconds_to_wait(self, throttle_key: str, address: str, now: int) -> int:
-        """The smallest wait after which enough failures have left the window (they only get fewer: bisection)."""
-        window = self._policy.window_seconds
-        low, high = 1, window + 1
-        while low < high:
-            middle = (low + high) // 2
-            if await self._is_exhausted(throttle_key, address, since=now + middle - window):
-                low = middle + 1
-            else:
-                high = middle
-        return low
-
     async def _is_password_of(self, user: User | None, password: str) -> bool:
         """Spends the same time for an unknown user, a closed one and an impossible password."""
         usable = user is not None and not user.closed and password_fault(password) is None
         stored = user.password_hash if user is not None and usable else None
-        return await self._passwords.verify(stored, _composed(password) if usable else "")
-
-    @contextmanager
-    def _place(self) -> Iterator[bool]:
-        """A place among those whose passwords are being checked; False when all are taken."""
-        free = self._waiting < self._policy.waiting
-        self._waiting += free
-        try:
-            yield free
-        finally:
-            self._waiting -= free
+        return await self._passwords.verify(stored, composed(password) if usable else "")
 
     def _is_alive(self, session: Session, now: int) -> bool:
         return (
@@ -303,38 +238,3 @@ class Login:
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def login_fault(login: str) -> Fault | None:
-    """Why `login` cannot be one, or None. Only ASCII: two logins must never look alike."""
-    if _LOGIN.fullmatch(login) is not None:
-        return None
-    message = (
-        "A login has 3 to 64 characters: letters, digits and . _ @ + -, and begins and ends with a letter or a digit"
-    )
-    return Fault(Reason.BAD_PARAMETER, message, "login")
-
-
-def password_fault(password: str, *, field: str = "password") -> Fault | None:
-    """Why `password` cannot be one, or None."""
-    if len(password) > PASSWORD_MAX_BYTES * 4:  # before normalising, which costs time by length
-        return Fault(Reason.BAD_PARAMETER, f"A password has at most {PASSWORD_MAX_BYTES} bytes", field)
-    try:
-        size = len(_composed(password).encode("utf-8"))
-    except UnicodeEncodeError:
-        return Fault(Reason.BAD_PARAMETER, "This password holds a character that cannot be encoded", field)
-    if size < PASSWORD_MIN_BYTES:
-        return Fault(Reason.BAD_PARAMETER, f"A password has at least {PASSWORD_MIN_BYTES} characters", field)
-    if size > PASSWORD_MAX_BYTES:
-        return Fault(Reason.BAD_PARAMETER, f"A password has at most {PASSWORD_MAX_BYTES} bytes", field)
-    return None
-
-
-def _composed(password: str) -> str:
-    """The NFC form: the same password typed on another system may arrive decomposed."""
-    return unicodedata.normalize("NFC", password)
-
-
-def _busy() -> Fault:
-    message = "Too many passwords are being checked right now; try again in a few seconds"
-    return Fault(Reason.TOO_MANY_FAILURES, message, retry_after_seconds=5)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from mandat.authority.application_secrets import ApplicationSecrets
-from mandat.authority.applications import Applications
+from mandat.authority.applications.own import Applications
+from mandat.authority.applications.personal_keys import PersonalKeys
+from mandat.authority.applications.registration import Registration
+from mandat.authority.applications.secrets import ApplicationSecrets
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.consent import Consent
 from mandat.authority.delegations import Delegations
@@ -22,10 +24,9 @@ from mandat.authority.interfaces import (
     UsageReader,
     UserStore,
 )
-from mandat.authority.login import Login, LoginPolicy
+from mandat.authority.login import Login
+from mandat.authority.login_throttle import LoginPolicy
 from mandat.authority.permission import PermissionDesk, RequestPolicy
-from mandat.authority.personal_keys import PersonalKeys
-from mandat.authority.registration import Registration
 
 
 class Stores(Protocol):

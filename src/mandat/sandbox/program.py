@@ -14,19 +14,19 @@ from mandat.enforcement.assertion_verifier import AssertionVerifier
 from mandat.sandbox.api.description import Descriptions
 from mandat.sandbox.api.operations import SECTIONS, WORK
 from mandat.sandbox.api.routing import Routes
-from mandat.sandbox.application import SandboxApplication
-from mandat.sandbox.calls import CallDesk
 from mandat.sandbox.dns.server import DnsServer
 from mandat.sandbox.dns.zone import ServedZones, build_zone
 from mandat.sandbox.effects import Aftermath
-from mandat.sandbox.gate import Verifier, key_set_source
 from mandat.sandbox.instances.keeper import InstanceKeeper
 from mandat.sandbox.logs import configure_logs
 from mandat.sandbox.problems import SandboxStartError
+from mandat.sandbox.serving.application import SandboxApplication
+from mandat.sandbox.serving.calls import CallDesk
+from mandat.sandbox.serving.gate import Verifier, key_set_source
 from mandat.sandbox.settings import SandboxSettings
 from mandat.sandbox.store.database import Database, only_sandbox_of
 from mandat.sandbox.store.zones import list_refreshed
-from mandat.sandbox.task_keeper import TaskKeeper
+from mandat.sandbox.tasks.keeper import TaskKeeper
 
 __all__ = ["SandboxSettings", "SandboxStartError", "run", "serve"]
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from mandat.cli.main import run
-from mandat.sandbox.inspection import read_ledger
+from mandat.sandbox.operating.inspection import read_ledger
 from support.demo import Demo
 from support.waiting import wait_for
 

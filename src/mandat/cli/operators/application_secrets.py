@@ -10,7 +10,7 @@ from mandat.cli.options import AdminOptions, JsonFlag, UsageFault
 from mandat.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
-    from mandat.authority.application_secrets import SecretInUse
+    from mandat.authority.applications.secrets import SecretInUse
     from mandat.authority.values import ApplicationSecret
     from mandat.server.operations.administration import Administration
 

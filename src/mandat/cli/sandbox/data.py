@@ -25,7 +25,7 @@ def find_folder(data: Path | None) -> Path:
 @contextmanager
 def explained() -> Iterator[None]:
     """What the sandbox's own functions raise becomes a failure with advice."""
-    from mandat.sandbox.fault_switch import FaultRefused
+    from mandat.sandbox.operating.fault_switch import FaultRefused
     from mandat.sandbox.problems import SandboxStartError
     from mandat.server.problems import Problem
 

@@ -62,7 +62,7 @@ def set_fault(  # noqa: PLR0913  one parameter for each option
     as_json
         Print {"id": ...}.
     """
-    from mandat.sandbox.fault_switch import order_fault
+    from mandat.sandbox.operating.fault_switch import order_fault
     from mandat.sandbox.store.faults import Fault
 
     action = _one_action(fail=fail is not None, hang=hang, late=late is not None, break_=break_)
@@ -90,7 +90,7 @@ def list_faults(*, data: Path | None = None, as_json: JsonFlag = False) -> int:
     as_json
         Print a list of {"id", "operation", "does", "account", "remaining", "hits"}; remaining is null for always.
     """
-    from mandat.sandbox.fault_switch import ordered_faults
+    from mandat.sandbox.operating.fault_switch import ordered_faults
 
     with explained():
         faults = ordered_faults(find_folder(data))
@@ -115,7 +115,7 @@ def clear_faults(fault_id: int | None = None, /, *, data: Path | None = None) ->
     data
         The sandbox's folder or a demo's; else ./mandat-demo, else ./mandat-sandbox.
     """
-    from mandat.sandbox import fault_switch
+    from mandat.sandbox.operating import fault_switch
 
     with explained():
         count = fault_switch.clear_faults(find_folder(data), fault_id)

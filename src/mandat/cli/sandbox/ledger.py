@@ -29,7 +29,7 @@ def ledger(
         Print a list of {"id", "at", "account", "application", "credential", "method", "path", "status", "queryId",
         "changed", "fault"}.
     """
-    from mandat.sandbox.inspection import read_ledger
+    from mandat.sandbox.operating.inspection import read_ledger
 
     with explained():
         entries = [each for each in read_ledger(find_folder(data), account) if each.changed or not changes]

@@ -8,7 +8,7 @@ from mandat.sandbox.api.account_api import ME
 from mandat.sandbox.api.operation import Operation, Section
 from mandat.sandbox.cloud.section import CLOUD
 from mandat.sandbox.domain.section import DOMAIN, DOMAIN_WORK
-from mandat.sandbox.tasks import Performers
+from mandat.sandbox.tasks.life import Performers
 from mandat.sandbox.vps.section import VPS, VPS_WORK
 
 SECTIONS: tuple[Section, ...] = (ME, DOMAIN, CLOUD, VPS)

@@ -6,7 +6,7 @@ from mandat.sandbox.domain.service_models import SERVICE_MODELS
 from mandat.sandbox.domain.service_table import SERVICE_RESOURCES
 from mandat.sandbox.domain.zone_files_api import IMPORT, PRODUCT, RESTORE, replace_zone
 from mandat.sandbox.domain.zone_table import ZONE_RESOURCES
-from mandat.sandbox.tasks import Performers, Work
+from mandat.sandbox.tasks.life import Performers, Work
 
 DOMAIN = Section(
     name="domain",

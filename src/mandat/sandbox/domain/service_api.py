@@ -10,7 +10,7 @@ from mandat.sandbox.domain.zone_files_api import PRODUCT
 from mandat.sandbox.domain.zones_api import ZoneHandler
 from mandat.sandbox.store.tasks import find_task, list_tasks
 from mandat.sandbox.store.zones import Zone, list_zones, set_dnssec
-from mandat.sandbox.tasks import change_task
+from mandat.sandbox.tasks.life import change_task
 
 YEARS_OF_SERVICE = 10  # far enough: no zone here ends by time
 

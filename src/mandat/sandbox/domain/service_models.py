@@ -5,7 +5,7 @@ from mandat.protocol.strict_json import JsonValue
 from mandat.sandbox.api.operation import Model, Property
 from mandat.sandbox.domain.models import FIELD_TYPE
 from mandat.sandbox.store.tasks import Task
-from mandat.sandbox.tasks import MAY, TaskState
+from mandat.sandbox.tasks.life import MAY, TaskState
 
 TASK_STATUS = Model(
     "domain.OperationStatusEnum",

@@ -23,7 +23,7 @@ from mandat.sandbox.store.records import draw_record_id, list_records, replace_r
 from mandat.sandbox.store.restore_points import find_restore_point, list_restore_points
 from mandat.sandbox.store.tasks import Task
 from mandat.sandbox.store.zones import Zone, find_zone, set_soa
-from mandat.sandbox.tasks import Order, TaskFault, start_task
+from mandat.sandbox.tasks.life import Order, TaskFault, start_task
 from mandat.sandbox.zone_content import Soa, ZoneContent, ZoneRecord
 
 PRODUCT = "zone"

@@ -1,4 +1,4 @@
-"""Tasks: what was accepted and happens later. What may become of one is decided in `mandat.sandbox.tasks`."""
+"""Tasks: what was accepted and happens later. What may become of one is decided in `mandat.sandbox.tasks.life`."""
 
 import json
 import sqlite3

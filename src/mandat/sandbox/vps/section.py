@@ -1,7 +1,7 @@
 """The section `/vps`: which calls there are, what they are called, what they take."""
 
 from mandat.sandbox.api.operation import Operation, Parameter, Resource, Section
-from mandat.sandbox.tasks import Performers
+from mandat.sandbox.tasks.life import Performers
 from mandat.sandbox.vps.models import IMAGE, TASK, TASK_STATE, TASK_TYPE, VPS_MODELS
 from mandat.sandbox.vps.models import VPS as VPS_MODEL
 from mandat.sandbox.vps.vps_api import (

@@ -11,7 +11,7 @@ from mandat.sandbox.api.operation import Answer, Answered, Arguments, Desk, Hand
 from mandat.sandbox.cloud.keys import is_public_key
 from mandat.sandbox.store.tasks import Task, find_task, list_tasks
 from mandat.sandbox.store.vps import Vps, find_vps, list_vps, set_vps
-from mandat.sandbox.tasks import Order, TaskFault, TaskState, Work, start_task
+from mandat.sandbox.tasks.life import Order, TaskFault, TaskState, Work, start_task
 from mandat.sandbox.vps.models import IMAGES, VPS, image_fields, task_fields, vps_fields
 
 PRODUCT = "vps"

@@ -11,7 +11,7 @@ from pathlib import Path
 from mandat.authority.fault import Fault
 from mandat.authority.values import Role, User
 from mandat.protocol.keys import make_key
-from mandat.sandbox.seeds import seed as seed_sandbox
+from mandat.sandbox.operating.seeds import seed as seed_sandbox
 from mandat.server.demo.running import FIRST_CUSTOMER_ZONES, SECOND_CUSTOMER_ZONES, DemoPlaces, write_private
 from mandat.server.nature import entropy
 from mandat.server.operations.administration import Administration, open_administration

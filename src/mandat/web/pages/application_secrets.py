@@ -6,10 +6,10 @@ and when, is decided in `authority.application_secrets`.
 
 from litestar.response.base import ASGIResponse
 
-from mandat.authority.application_secrets import MOST_SECRETS, IssuedSecret
+from mandat.authority.applications.registration import IssuedApplication
+from mandat.authority.applications.secrets import MOST_SECRETS, IssuedSecret
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
-from mandat.authority.registration import IssuedApplication
 from mandat.look.fields import Fields
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _

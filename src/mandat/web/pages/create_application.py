@@ -6,13 +6,13 @@ again (reload, back, double click) leads to that page too and registers nothing.
 
 from litestar.response.base import ASGIResponse
 
-from mandat.authority.fault import Fault
-from mandat.authority.login import Visitor
-from mandat.authority.registration import (
+from mandat.authority.applications.registration import (
     DESCRIPTION_MAX_CHARACTERS,
     NAME_MAX_CHARACTERS,
     IssuedApplication,
 )
+from mandat.authority.fault import Fault
+from mandat.authority.login import Visitor
 from mandat.look.fields import Fields
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from litestar.response.base import ASGIResponse
 
+from mandat.authority.applications.personal_keys import IssuedKeys, Proposal
+from mandat.authority.applications.registration import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
 from mandat.authority.fault import Fault
 from mandat.authority.login import Visitor
-from mandat.authority.personal_keys import IssuedKeys, Proposal
-from mandat.authority.registration import DESCRIPTION_MAX_CHARACTERS, NAME_MAX_CHARACTERS
 from mandat.look.fields import Fields
 from mandat.look.headers import page_headers
 from mandat.look.refusal import PageRefusal

@@ -5,7 +5,7 @@ Each change is two steps: a page that names the consequences, and the form on it
 
 from litestar.response.base import ASGIResponse
 
-from mandat.authority.applications import OwnApplication
+from mandat.authority.applications.own import OwnApplication
 from mandat.authority.login import Visitor
 from mandat.look.fields import Fields
 from mandat.look.refusal import PageRefusal

@@ -1,7 +1,7 @@
 """What is typed into createToken: read from a link that fills it in, from the form, and written back into it.
 
 Rows of rights are numbered fields (`method_1`, `path_1`), so that they can be edited without a script; a row without a
-path is no row. What a value means, and whether it will do, is decided in `authority.personal_keys`.
+path is no row. What a value means, and whether it will do, is decided in `authority.applications.personal_keys`.
 Source: wire.md 3.2.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from mandat.authority.applications.personal_keys import WantedKeys
 from mandat.authority.fault import Fault
-from mandat.authority.personal_keys import WantedKeys
 from mandat.look.fields import Fields
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _

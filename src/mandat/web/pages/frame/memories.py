@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from mandat.authority.applications.personal_keys import IssuedKeys
+from mandat.authority.applications.registration import IssuedApplication
 from mandat.authority.fault import Fault
-from mandat.authority.personal_keys import IssuedKeys
-from mandat.authority.registration import IssuedApplication
 from mandat.authority.values import Application, Credential
 
 MAX_ENTRIES = 10_000

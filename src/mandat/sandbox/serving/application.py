@@ -17,9 +17,9 @@ from mandat.protocol import headers
 from mandat.protocol.refusals import Reason
 from mandat.sandbox.api.description import Descriptions
 from mandat.sandbox.api.operation import Refused
-from mandat.sandbox.calls import Call, CallDesk, Outcome, encode_json, refusal
 from mandat.sandbox.effects import Aftermath
-from mandat.sandbox.gate import Verifier
+from mandat.sandbox.serving.calls import Call, CallDesk, Outcome, encode_json, refusal
+from mandat.sandbox.serving.gate import Verifier
 from mandat.sandbox.store.database import Database
 from mandat.sandbox.store.faults import Fault
 

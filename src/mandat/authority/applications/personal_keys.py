@@ -12,7 +12,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mandat.authority.applications import Applications
+from mandat.authority.applications.own import Applications
+from mandat.authority.applications.registration import (
+    CleanTexts,
+    clean_texts,
+    new_application,
+    registration_entry,
+    room_fault,
+)
 from mandat.authority.catalogue import Catalogue
 from mandat.authority.consent import hash_of_rights, validity_fault
 from mandat.authority.fault import Fault
@@ -26,13 +33,6 @@ from mandat.authority.interfaces import (
 )
 from mandat.authority.login import Visitor
 from mandat.authority.permission import CONSUMER_KEY_LENGTH, REQUEST_TOKEN_LENGTH
-from mandat.authority.registration import (
-    CleanTexts,
-    clean_texts,
-    new_application,
-    registration_entry,
-    room_fault,
-)
 from mandat.authority.values import (
     Application,
     ApplicationStatus,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mandat.sandbox.api.operation import Desk
 from mandat.sandbox.effects import Effects
 from mandat.sandbox.store.database import Database
-from mandat.sandbox.tasks import Performers, settle
+from mandat.sandbox.tasks.life import Performers, settle
 
 SHORTEST_SECONDS = 0.05
 LONGEST_SECONDS = 5.0  # a clock that was set is noticed by then

@@ -1,6 +1,6 @@
 """One call of the API after the gate: route, check, do, note in the ledger. Everything in one transaction.
 
-Who calls was settled before (mandat.sandbox.gate); reading and writing HTTP, and waiting where the fault switch wants
+Who calls was settled before (`gate`); reading and writing HTTP, and waiting where the fault switch wants
 it, is `application`'s.
 """
 
@@ -17,11 +17,11 @@ from mandat.sandbox.api.arguments import check_arguments
 from mandat.sandbox.api.operation import Answer, Answered, Desk, Hosting, Operation, Refused
 from mandat.sandbox.api.routing import Route, Routes
 from mandat.sandbox.effects import Effects
-from mandat.sandbox.fault_switch import failure
+from mandat.sandbox.operating.fault_switch import failure
 from mandat.sandbox.store.faults import Fault, FaultAction, take_fault
 from mandat.sandbox.store.idempotency import IdempotentCall, find_answer, remember_answer
 from mandat.sandbox.store.ledger import LedgerEntry, note_call
-from mandat.sandbox.tasks import Performers, settle
+from mandat.sandbox.tasks.life import Performers, settle
 
 MAX_KEY_CHARACTERS = 255
 _MAX_NOTED_PATH_CHARACTERS = 2048

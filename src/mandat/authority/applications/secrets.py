@@ -6,9 +6,9 @@
 
 from dataclasses import dataclass
 
+from mandat.authority.applications.registration import APPLICATION_SECRET_LENGTH
 from mandat.authority.fault import Fault
 from mandat.authority.interfaces import ApplicationStore, Clock, Entropy, SecretStore, TooManySecrets, UsageReader
-from mandat.authority.registration import APPLICATION_SECRET_LENGTH
 from mandat.authority.values import Application, ApplicationSecret, AuditEntry, AuditEvent, SecretUse
 from mandat.protocol.keys import make_key
 from mandat.protocol.refusals import Reason
