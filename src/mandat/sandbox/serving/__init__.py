@@ -1,1 +1,1 @@
-"""From a call on the wire to its answer: `application` speaks HTTP, `gate` says who calls, `calls` does what it asks."""
+"""From a call on the wire to its answer: `application` speaks HTTP, `gate` says who calls, `calls` does the rest."""
