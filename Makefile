@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup setup-test demo test torture check bench lock clean
+.PHONY: help setup setup-test demo test torture check coverage mutants bench lock clean
 
 help:
 	@echo "make demo [ARGS=\"--port 9000\"]  run everything on this machine"
 	@echo "make test                       all tests, as CI runs them"
 	@echo "make torture                    the faults of the reliability bar in full: hours"
 	@echo "make check                      the inner loop: style, types, rings, fast tests"
+	@echo "make coverage                   every branch of what decides over rights"
+	@echo "make mutants [ARGS=--sample=20] breaks the same code in every way: do tests notice? an hour"
 	@echo "make bench [ARGS=--quick]       measure, side by side with peers"
 
 setup: $(VENV)/.runtime
@@ -58,9 +60,21 @@ test: $(VENV)/.fronts $(VENV)/.bench
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
+coverage: setup-test
+	$(BIN)/coverage run -m pytest -q -m "not slow" tests/protocol tests/core tests/authority tests/enforcement/test_point.py
+	$(BIN)/coverage report
+
 torture: setup-test
 	@sh tests/provide.sh
 	MANDAT_TORTURE=full $(BIN)/pytest -q -s tests/torture $(ARGS)
+
+$(VENV)/.mutants: requirements/mutants.txt $(VENV)/.test
+	@echo "Installing what breaks the code ..."
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/mutants.txt
+	@touch $@
+
+mutants: $(VENV)/.mutants
+	@$(BIN)/python tests/mutation/run.py $(ARGS)
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.runtime
 	@echo "Installing the peers to measure against ..."
@@ -76,6 +90,7 @@ lock: $(BIN)/uv
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --group test -o requirements/test.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 --group fronts -o requirements/fronts.txt
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/test.txt --group bench -o requirements/bench.txt
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --python-version 3.11 -c requirements/test.txt --group mutants -o requirements/mutants.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache mutants .coverage

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mandat.core.call import About
+from mandat.core.call import NOBODY, About
 from mandat.core.credential import CredentialState
-from mandat.core.decision import AtHand, CallHead, Deny, NeedGrant, NeedJsonCheck, Permit, Policy, decide
+from mandat.core.decision import AtHand, CallHead, Deny, NeedBody, NeedGrant, NeedJsonCheck, Permit, Policy, decide
 from mandat.protocol.keys import key_hash
 from mandat.protocol.refusals import Reason
 from mandat.protocol.strict_json import JsonFault
@@ -127,10 +127,28 @@ def test_a_driver_that_supplies_no_body_at_all_is_refused(supply):
     assert decision == Deny(Reason.INTERNAL_ERROR)
 
 
-@pytest.mark.parametrize("wrong", [{"window_seconds": 29}, {"window_seconds": 301}, {"max_body_bytes": -1}])
-def test_a_dangerous_policy_cannot_be_made(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"window_seconds": 29}, "window_seconds must be 30 to 300"),
+        ({"window_seconds": 301}, "window_seconds must be 30 to 300"),
+        ({"max_body_bytes": -1}, "max_body_bytes must not be negative"),
+    ],
+)
+def test_a_dangerous_policy_cannot_be_made(wrong, why):
+    with pytest.raises(ValueError, match=f"^{why}$"):
         Policy(**wrong)
+
+
+def test_a_policy_at_its_limits_is_kept():
+    for policy in (Policy(window_seconds=30), Policy(window_seconds=300)):
+        late = World(grant=grant("GET /me")).judge(
+            signed_head("GET", "/1.0/me"), policy=policy, now=NOW + policy.window_seconds
+        )
+        assert isinstance(late, Permit)
+    nothing = World(grant=grant("POST /x"), body=b"{}")
+    decision = nothing.judge(signed_head("POST", "/1.0/x", b"{}"), policy=Policy(max_body_bytes=0))
+    assert decision == Deny(Reason.BODY_TOO_LARGE)
 
 
 def test_a_policy_may_name_other_calls_that_need_no_rule():
@@ -199,6 +217,28 @@ def test_the_refusal_of_an_authentic_call_says_whose_it_was(changes, rules, reas
     decision = World(grant=grant(*rules, **changes)).judge(signed_head("GET", "/1.0/me"))
     assert isinstance(decision, Deny) and decision.reason is reason
     assert decision.about == About(7, 11)
+
+
+@pytest.mark.parametrize(
+    ("world", "about"),
+    [
+        (World(application=application(active=False)), About(7)),
+        (World(), About(7)),
+        (World(grant=grant("GET /me", application_id=8)), About(7, 11)),
+        (World(application=application(secrets=(b"another secret",)), grant=grant("GET /me")), About(7, 11)),
+        (World(application=None), NOBODY),
+    ],
+    ids=["inactive application", "no such credential", "of another application", "wrong signature", "nobody"],
+)
+def test_the_refusal_of_a_call_that_may_be_forged_says_whose_keys_it_named(world, about):
+    decision = world.judge(signed_head("GET", "/1.0/me"))
+    assert isinstance(decision, Deny) and decision.about == about
+
+
+def test_a_driver_is_told_how_long_a_body_may_be():
+    world = World(grant=grant("GET /me"))
+    world.judge(signed_head("GET", "/1.0/me"), policy=Policy(max_body_bytes=4321))
+    assert NeedBody(4321) in world.asked
 
 
 def test_the_budget_that_counts_is_the_callers_address():
