@@ -1,1 +1,4 @@
-"""The marketplace's own database: SQLite, opened by one process. Keys of customers and of the application sealed."""
+"""The marketplace's own database: SQLite for one process, PostgreSQL for several.
+
+Keys of customers and of the application are sealed.
+"""
