@@ -133,6 +133,10 @@ class CountedUses:
 
     def __init__(self) -> None:
         self.uses: list[tuple[int, str, str, int]] = []
+        self.refusals: list[tuple[int, str, str, int]] = []
 
     def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         self.uses.append((credential_id, rule, address, at))
+
+    def note_refusal(self, credential_id: int, reason: str, address: str, at: int) -> None:
+        self.refusals.append((credential_id, reason, address, at))

@@ -249,3 +249,22 @@ def test_freshness_that_cannot_be_established_is_not_held_and_closes_the_door() 
     assert not bench.point.hold_freshness()
     decision = bench.point.judge(bench.call("GET"), b"")
     assert isinstance(decision, Deny) and decision.reason is Reason.STORAGE_UNAVAILABLE
+
+
+async def test_a_refusal_of_an_authentic_call_is_noted_and_that_of_a_forged_one_is_not() -> None:
+    bench = _Bench(calls_per_burst=1)
+    assert isinstance(await bench.decide(bench.call("GET")), Permit)
+    assert isinstance(await bench.decide(bench.call("DELETE")), Deny)
+    assert isinstance(await bench.decide(bench.call("GET")), Deny)
+    forged = bench.call("GET", "/1.0/me?x")
+    assert isinstance(await bench.decide(replace_target(forged, b"/1.0/me?y")), Deny)
+    assert [one[:3] for one in bench.uses.refusals] == [
+        (11, "not_granted_call", "203.0.113.9"),
+        (11, "quota_exceeded", "203.0.113.9"),
+    ]
+    assert len(bench.uses.uses) == 1
+
+
+def replace_target(call: CallHead, target: bytes) -> CallHead:
+    """The same call, as somebody on the way changed it."""
+    return CallHead(call.method, target, call.headers, call.address, call.base_urls)

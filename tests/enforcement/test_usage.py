@@ -72,3 +72,20 @@ async def test_uses_nobody_takes_are_dropped_and_later_ones_arrive(tmp_path: Pat
     await _until_received(received, 1)
     server.close()
     assert [use["credential_id"] for use in json.loads(received[0])] == [0, 1]
+
+
+async def test_refusals_are_sent_beside_the_uses_and_told_apart(tmp_path: Path) -> None:
+    received: list[bytes] = []
+    server = await _collect(tmp_path / "usage.sock", received)
+    sender = UsageSender(str(tmp_path / "usage.sock"), send_seconds=60, max_keys=1)
+    sender.note(11, "GET /me", "::1", 1_700_000_000)
+    for address in ("::1", "::1", "::2"):
+        sender.note_refusal(11, "not_granted_call", address, 1_700_000_000)
+    await sender.send()
+    await _until_received(received, 1)
+    server.close()
+    assert msgspec.json.decode(received[0], type=list[Use]) == [
+        Use(11, "GET /me", "::1", calls=1, at=1_700_000_000),
+        Use(11, "", "::1", calls=2, at=1_700_000_000, outcome="not_granted_call"),
+    ]
+    assert sender.dropped == 1

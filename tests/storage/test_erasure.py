@@ -48,6 +48,7 @@ async def test_everything_personal_is_gone_and_the_history_verifies(installation
         ("",),
         ("198.51.100.9",),
     ]
+    assert installation.read("usage", "SELECT credential_id, address FROM call_tallies") == [(2, "198.51.100.9")]
     assert installation.verify() == []
 
 

@@ -80,6 +80,16 @@ def test_a_newer_database_that_serves_this_version_is_opened_and_left_alone(on_p
         migrate_postgres(on_postgres.place)
 
 
+def test_a_layout_that_only_adds_says_which_older_programs_it_serves(on_postgres):
+    on_postgres.open().close()
+    assert on_postgres.execute("SELECT value FROM installation WHERE name = %s", SERVES) == []
+    on_postgres.execute("DROP TABLE call_tallies")
+    on_postgres.execute("UPDATE alembic_version SET version_num = 'postgres_0001'")
+    migrate_postgres(on_postgres.place)
+    assert on_postgres.execute("SELECT value FROM installation WHERE name = %s", SERVES) == [(b"postgres_0001",)]
+    on_postgres.open().close()
+
+
 @pytest.fixture
 def somebody_in_the_way(postgres):
     """An empty database in which an open transaction makes a table that the migration makes too; `give_way` ends it."""

@@ -11,9 +11,12 @@ from mandat.storage.keys.files import node_key_file
 from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.keys.places import KeyFolder
 from mandat.storage.keys.rotation import Rotation
+from mandat.storage.operations.audit_export import Scope
+from mandat.storage.operations.call_export import export_calls
 from mandat.storage.postgres.database import open_postgres
 from mandat.storage.postgres.freshness import LeaseTerms
 from mandat.storage.postgres.grant_source import PostgresGrantSource
+from mandat.storage.postgres.reading import reading_postgres
 from mandat.storage.postgres.verify import verify_postgres
 from support.storage import DAY, NOW, Scene, entry, hash_of
 
@@ -90,3 +93,15 @@ async def test_keys_rotate_and_gateways_follow(on_postgres, scene, storage, kind
     assert (await source.find_application(application.key)).secrets == (b"s" * 32,)
     assert findings(on_postgres) == []
     source.close()
+
+
+async def test_calls_are_exported_from_one_state_of_the_database(on_postgres, storage):
+    kept = await Scene(storage).delegation((await Scene(storage).application(key="shop")).id)
+    await storage.usage.record([Use(kept.id, "GET /me", "192.0.2.1", 2, NOW), Use(kept.id, "-", "a", 1, NOW)])
+    with reading_postgres(on_postgres.place, role="history") as connection:
+        lines = list(export_calls(connection, connection, Scope("customer-1"), at=NOW))
+    assert [(one["application"], one["rule"], one["calls"]) for one in lines[1:-1]] == [
+        ("shop", "-", 1),
+        ("shop", "GET /me", 2),
+    ]
+    assert await storage.retention.forget_calls(before=NOW + 60) == 2

@@ -83,10 +83,10 @@ class ReplayMemory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Permitted calls of one credential under one rule, from one address, since the last report.
+    """Calls of one credential under one rule, from one address, since the last report.
 
     `rule` is its text, "-" for calls that need none. `at` is Unix seconds. `secret_id` is the application secret that
-    signed them; 0 when that is not known.
+    signed them; 0 when that is not known. `outcome` is "" for permitted calls, else why they were refused.
     """
 
     credential_id: int
@@ -95,6 +95,7 @@ class Use:
     calls: int
     at: int
     secret_id: int = 0
+    outcome: str = ""
 
 
 class UsageSink(Protocol):
@@ -102,3 +103,6 @@ class UsageSink(Protocol):
 
     def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """One permitted call. Must not block and must not raise."""
+
+    def note_refusal(self, credential_id: int, reason: str, address: str, at: int) -> None:
+        """One authentic call that was refused. Must not block and must not raise."""

@@ -47,6 +47,17 @@ _Steps = Generator[Need, Supply, Decision]
 _AUTHENTICATION_FAILURES: Final = frozenset((Reason.INVALID_KEY, Reason.NOT_CREDENTIAL, Reason.INVALID_SIGNATURE))
 """What an address that guesses keys meets. Refusals of authentic calls are not here: whoever can sign may be wrong."""
 
+_REFUSALS_OF_AUTHENTIC_CALLS: Final = frozenset(
+    (
+        Reason.INVALID_CREDENTIAL,
+        Reason.ADDRESS_NOT_ALLOWED,
+        Reason.NOT_GRANTED_CALL,
+        Reason.REPLAYED,
+        Reason.QUOTA_EXCEEDED,
+    )
+)
+"""What comes after the signature was found right: these are told to whoever keeps the key's history."""
+
 _READS: Final = ("GET", "HEAD")
 RULE_FREE_USE: Final = "-"
 """Stands for the rule in a use that needed none."""
@@ -178,6 +189,8 @@ class EnforcementPoint:
             self._usage.note(decision.grant.credential_id, rule, head.address, int(now), decision.secret_id)
         elif decision.reason in _AUTHENTICATION_FAILURES:
             self._failures.note(head.address)
+        elif decision.reason in _REFUSALS_OF_AUTHENTIC_CALLS and decision.about.credential:
+            self._usage.note_refusal(decision.about.credential, decision.reason.value, head.address, int(now))
         return decision
 
 

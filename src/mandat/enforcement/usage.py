@@ -14,13 +14,16 @@ from mandat.enforcement.socket_lines import SocketLines
 
 SEND_SECONDS: Final = 1.0
 MAX_KEYS: Final = 20_000
-"""Different (credential, rule, address, secret) in one second; more are not counted."""
+"""Different (credential, rule, address, secret) in one second; more are not counted. As many refusals beside them."""
+
+RULE_NONE: Final = ""
+"""In place of the rule of a call that was refused: no rule led to that."""
 
 
 class UsageSender:
-    """Counts permitted calls and sends the counts over a unix stream socket. `run` does the sending.
+    """Counts permitted calls, and authentic ones that were refused; sends the counts over a unix stream socket.
 
-    `dropped` says how many calls were counted in vain, or not at all.
+    `run` does the sending. `dropped` says how many calls were counted in vain, or not at all.
     """
 
     def __init__(self, path: str, *, send_seconds: float = SEND_SECONDS, max_keys: int = MAX_KEYS) -> None:
@@ -28,6 +31,7 @@ class UsageSender:
         self._send_seconds = send_seconds
         self._max_keys = max_keys
         self._calls: dict[tuple[int, str, str, int], int] = {}
+        self._refused: dict[tuple[int, str, str], int] = {}
         self._last: int = 0
         self.dropped = 0
 
@@ -39,6 +43,15 @@ class UsageSender:
             self._calls[key] = calls + 1
         elif len(self._calls) < self._max_keys:
             self._calls[key] = 1
+        else:
+            self.dropped += 1
+        self._last = at
+
+    def note_refusal(self, credential_id: int, reason: str, address: str, at: int) -> None:
+        """See `interfaces.UsageSink.note_refusal`."""
+        key = (credential_id, reason, address)
+        if key in self._refused or len(self._refused) < self._max_keys:
+            self._refused[key] = self._refused.get(key, 0) + 1
         else:
             self.dropped += 1
         self._last = at
@@ -55,12 +68,16 @@ class UsageSender:
 
     async def send(self) -> None:
         """Send what was counted since the last time. What cannot be delivered is dropped."""
-        if not self._calls:
+        if not self._calls and not self._refused:
             return
         calls, self._calls = self._calls, {}
+        refused, self._refused = self._refused, {}
         uses = [
             Use(credential_id, rule, address, calls=number, at=self._last, secret_id=secret_id)
             for (credential_id, rule, address, secret_id), number in calls.items()
+        ] + [
+            Use(credential_id, RULE_NONE, address, calls=number, at=self._last, outcome=reason)
+            for (credential_id, reason, address), number in refused.items()
         ]
         if not await self._lines.send(msgspec.json.encode(uses)):
-            self.dropped += sum(calls.values())
+            self.dropped += sum(calls.values()) + sum(refused.values())

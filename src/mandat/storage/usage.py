@@ -6,6 +6,7 @@ from sqlalchemy import Connection, case, select
 
 from mandat.authority.values import LastUse, SecretUse
 from mandat.enforcement.interfaces import Use
+from mandat.storage.call_audit import tally
 from mandat.storage.engine.readers import Readers
 from mandat.storage.engine.tables import credential_uses, rule_uses, secret_uses
 from mandat.storage.engine.upsert import greatest, insert
@@ -32,9 +33,16 @@ class UsageStore:
         Raises:
             StorageUnavailable: nothing of the batch was counted.
         """
-        uses = [use for use in batch if _is_countable(use)]
-        if uses:
-            await self._writer.run(lambda connection: _count(connection, uses))
+        told = [use for use in batch if _is_countable(use)]
+        permitted = [use for use in told if not use.outcome]
+
+        def job(connection: Connection) -> None:
+            tally(connection, told)
+            if permitted:
+                _count(connection, permitted)
+
+        if told:
+            await self._writer.run(job)
 
     async def last_uses(self, credential_ids: Sequence[int]) -> dict[int, LastUse]:
         """Only those that were used have an entry."""
@@ -63,7 +71,8 @@ class UsageStore:
 
 def _is_countable(use: Use) -> bool:
     ids = is_id(use.credential_id) and 0 <= use.secret_id <= LARGEST_ID
-    return ids and 0 < use.calls <= _MOST_CALLS and is_id(use.at) and is_storable(use.rule) and is_storable(use.address)
+    texts = is_storable(use.rule) and is_storable(use.address) and is_storable(use.outcome)
+    return ids and texts and 0 < use.calls <= _MOST_CALLS and is_id(use.at)
 
 
 def _count(connection: Connection, uses: Sequence[Use]) -> None:

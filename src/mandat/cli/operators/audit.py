@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from mandat.cli.operators.administration import NO_OPTIONS
-from mandat.cli.options import AdminOptions, JsonFlag, UsageFault, find_config
+from mandat.cli.options import AdminOptions, JsonFlag, Switch, UsageFault, find_config
 from mandat.cli.output import complain, say, say_json, say_table
 
 app = App(name="audit", help="The history: export, heads, check, erase.", group="Administer")
@@ -21,6 +21,7 @@ def export_history(
     account: str | None = None,
     application: str | None = None,
     everything: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    calls: Switch = False,
     options: AdminOptions = NO_OPTIONS,
 ) -> int:
     """Print history as lines of JSON, with the hashes that prove it unchanged.
@@ -33,11 +34,15 @@ def export_history(
         About the application with this key.
     everything
         All of it, with its seals.
+    calls
+        What was done with the keys instead, minute by minute.
     """
     if (account is not None) + (application is not None) + everything != 1:
         raise UsageFault("Give one of --account, --application and --all.")
-    from mandat.server.operations.audit import export_history as lines
+    from mandat.server.operations.audit import export_calls
+    from mandat.server.operations.audit import export_history as export
 
+    lines = export_calls if calls else export
     for line in lines(find_config(options), account=account, application=application):
         # Escaped by JSON: nothing in a line can steer a terminal.
         sys.stdout.write(json.dumps(line) + "\n")

@@ -101,6 +101,7 @@ class RetentionConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     ended_credentials_days: int = 0
     usage_days: int = 0
+    calls_days: int = 30
     history_personal_days: int = 0
 
 

@@ -43,6 +43,9 @@ class _Unreported:
     def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """See `UsageSink.note`."""
 
+    def note_refusal(self, credential_id: int, reason: str, address: str, at: int) -> None:
+        """See `UsageSink.note_refusal`."""
+
 
 class _FollowedReports:
     """Implements `UsageSink`: sends to the authority of the running generation, and to the next one after a reload."""
@@ -55,11 +58,18 @@ class _FollowedReports:
 
     def note(self, credential_id: int, rule: str, address: str, at: int, secret_id: int = 0) -> None:
         """See `UsageSink.note`. The first one starts the sending."""
+        self._begun().note(credential_id, rule, address, at, secret_id)
+
+    def note_refusal(self, credential_id: int, reason: str, address: str, at: int) -> None:
+        """See `UsageSink.note_refusal`."""
+        self._begun().note_refusal(credential_id, reason, address, at)
+
+    def _begun(self) -> UsageSender:
         if self._sender is None:
             self._path = self._newest()
             self._sender = UsageSender(self._path)
             self._sending = asyncio.get_running_loop().create_task(self._send_regularly())
-        self._sender.note(credential_id, rule, address, at, secret_id)
+        return self._sender
 
     async def _send_regularly(self) -> None:
         while self._sender is not None:

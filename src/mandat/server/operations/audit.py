@@ -16,7 +16,8 @@ from mandat.server.nature import clock
 from mandat.server.problems import Problem
 from mandat.server.wiring import wire_authority
 from mandat.storage.faults import StorageFault
-from mandat.storage.operations.audit_export import Scope, export_lines, read_heads, reading_grants
+from mandat.storage.operations.audit_export import Scope, export_lines, read_heads, reading_calls, reading_grants
+from mandat.storage.operations.call_export import export_calls as tallies
 from mandat.storage.operations.erasure import Erased
 
 
@@ -32,6 +33,25 @@ def export_history(config_file: Path, *, account: str | None, application: str |
         generations = (*keys.retired_public_keys, *keys.earlier_public_keys, keys.public_key)
         with _reading(layout) as connection:
             yield from export_lines(connection, Scope(account, application), public_keys=generations, at=int(clock()))
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
+
+
+def export_calls(config_file: Path, *, account: str | None, application: str | None) -> Iterator[dict[str, Any]]:
+    """What was done with keys, minute by minute: lines of an export, for the same scopes as `export_history`.
+
+    Raises:
+        Problem: the configuration or the databases cannot be used.
+    """
+    layout = layout_of(load_config(config_file), config_file)
+    scope = Scope(account, application)
+    try:
+        if layout.place is None:
+            with reading_calls(layout.data) as (grants, usage):
+                yield from tallies(grants, usage, scope, at=int(clock()))
+        else:
+            with _reading(layout) as connection:
+                yield from tallies(connection, connection, scope, at=int(clock()))
     except StorageFault as fault:
         raise Problem(fault.sentence) from None
 

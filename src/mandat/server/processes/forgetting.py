@@ -18,5 +18,7 @@ async def forget_old(storage: Storage, retention: RetentionConfig, *, now: float
         await storage.retention.forget_credentials(ended_before=before, at=at)
     if retention.usage_days:
         await storage.retention.forget_uses(last_before=at - retention.usage_days * DAY_SECONDS)
+    if retention.calls_days:
+        await storage.retention.forget_calls(before=at - retention.calls_days * DAY_SECONDS)
     if retention.history_personal_days:
         await storage.erasure.erase_before(at - retention.history_personal_days * DAY_SECONDS)

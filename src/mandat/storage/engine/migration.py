@@ -22,7 +22,7 @@ from mandat.storage.faults import (
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
-HEADS = {"grants": "grants_0002", "requests": "requests_0001", "usage": "usage_0002"}
+HEADS = {"grants": "grants_0002", "requests": "requests_0001", "usage": "usage_0003"}
 """The newest revision of each file. A test compares them with what Alembic finds in `migrations/`."""
 
 

@@ -201,6 +201,18 @@ secret_uses = Table(
     Column("last_at", Integer, nullable=False),
 )
 
+call_tallies = Table(
+    "call_tallies",
+    usage,
+    Column("credential_id", Integer, primary_key=True),
+    Column("minute", Integer, primary_key=True),
+    Column("rule", String, primary_key=True),
+    Column("outcome", String, primary_key=True),
+    Column("address", String, primary_key=True),
+    Column("calls", Integer, nullable=False),
+    Index("ix_call_tallies_minute", "minute"),
+)
+
 rule_uses = Table(
     "rule_uses",
     usage,

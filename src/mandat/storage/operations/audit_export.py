@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, create_engine, event, func, se
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from mandat.storage.engine.files import GRANTS, connect_reader
+from mandat.storage.engine.files import GRANTS, USAGE, DatabaseFile, connect_reader
 from mandat.storage.engine.migration import check_migrated
 from mandat.storage.engine.tables import applications, audit, audit_seals, credentials
 from mandat.storage.faults import DatabaseUnreadable
@@ -192,14 +192,27 @@ def reading_grants(folder: Path) -> Iterator[Connection]:
     Raises:
         StorageFault: the databases are missing or of another version, or cannot be read.
     """
+    with _reading(GRANTS, folder) as connection:
+        yield connection
+
+
+@contextmanager
+def reading_calls(folder: Path) -> Iterator[tuple[Connection, Connection]]:
+    """As `reading_grants`, with a second connection that sees the calls."""
+    with _reading(GRANTS, folder) as grants, _reading(USAGE, folder) as usage:
+        yield grants, usage
+
+
+@contextmanager
+def _reading(file: DatabaseFile, folder: Path) -> Iterator[Connection]:
     check_migrated(folder)
-    engine = create_engine("sqlite://", creator=lambda: connect_reader(GRANTS.within(folder)), poolclass=NullPool)
+    engine = create_engine("sqlite://", creator=lambda: connect_reader(file.within(folder)), poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     try:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as fault:
-        raise DatabaseUnreadable(GRANTS.within(folder), str(fault.__cause__ or fault)) from fault
+        raise DatabaseUnreadable(file.within(folder), str(fault.__cause__ or fault)) from fault
 
 
 def _condition(connection: Connection, scope: Scope) -> ColumnElement[bool]:

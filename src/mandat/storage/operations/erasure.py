@@ -1,7 +1,8 @@
 """Erasing the personal data of a closed account. Its history keeps what happened and when, and its chain stays whole.
 
 Erased: logins, password hashes and addresses of its users; actor, address and details in its history, and wherever
-else one of its users acted; the last addresses in its counters. Kept: the account's id, ids of records, events, times.
+else one of its users acted; the last addresses in its counters, and its call audit. Kept: the account's id, ids of
+records, events, times.
 Lines from before there were commitments are hashed whole and cannot be emptied; they are counted. Source: ADR 0008.
 """
 
@@ -9,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, Update, and_, func, or_, select, update
+from sqlalchemy import Connection, Delete, Update, and_, delete, func, or_, select, update
 
 from mandat.authority.values import AuditEntry
-from mandat.storage.engine.tables import audit, credential_uses, credentials, users
+from mandat.storage.engine.tables import audit, call_tallies, credential_uses, credentials, users
 from mandat.storage.engine.writer import Writer
 from mandat.storage.keys.sealing import RowMac
 from mandat.storage.stores.audit import ERASED, AuditedRecord, AuditTrail
@@ -50,6 +51,8 @@ class Erasure:
             these = credential_uses.c.credential_id.in_(ids[start : start + AT_ONCE])
             emptying = update(credential_uses).where(these).values(last_address="")
             await self._usage.run(partial(_execute, emptying))
+            done = delete(call_tallies).where(call_tallies.c.credential_id.in_(ids[start : start + AT_ONCE]))
+            await self._usage.run(partial(_execute, done))
         await self._requests.run(lambda connection: self._rename_users(connection, account))
         return erased
 
@@ -79,7 +82,7 @@ class Erasure:
             connection.execute(update(users).where(users.c.id == row["id"]), values)
 
 
-def _execute(change: Update, connection: Connection) -> None:
+def _execute(change: Update | Delete, connection: Connection) -> None:
     connection.execute(change)
 
 

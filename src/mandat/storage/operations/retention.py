@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, or_, select
 
 from mandat.authority.values import AuditEntry, AuditEvent
 from mandat.core.credential import CredentialState
-from mandat.storage.engine.tables import credential_uses, credentials, rule_uses, secret_uses
+from mandat.storage.engine.tables import call_tallies, credential_uses, credentials, rule_uses, secret_uses
 from mandat.storage.engine.writer import Writer
 from mandat.storage.stores.audit import GONE, AuditedRecord, AuditTrail
 from mandat.storage.stores.change_log import note_grant_change
@@ -53,6 +53,11 @@ class Retention:
             forgotten += taken
             if taken < FORGOTTEN_AT_ONCE:
                 return forgotten
+
+    async def forget_calls(self, *, before: int) -> int:
+        """What was done with keys before that time. How many lines."""
+        old = delete(call_tallies).where(call_tallies.c.minute < before)
+        return await self._usage.run(lambda connection: connection.execute(old).rowcount)
 
     async def forget_uses(self, *, last_before: int) -> int:
         """Counters of delegations, rules and secrets that were not used since that time. How many."""

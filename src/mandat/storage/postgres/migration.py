@@ -23,7 +23,7 @@ from mandat.storage.faults import MigrationFailed, NewerDatabase, OlderDatabase
 from mandat.storage.postgres.access import LOCK_SPACE, make_engine
 from mandat.storage.postgres.place import DatabaseRefused, PostgresPlace, refusal
 
-HEAD = "postgres_0001"
+HEAD = "postgres_0002"
 """The newest revision. A test compares it with what Alembic finds in `migrations/postgres`."""
 
 OLDEST_SERVER = 140_000
