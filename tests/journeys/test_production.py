@@ -50,6 +50,7 @@ class Production:
     machines: dict[str, Machine]
     fronts: dict[str, str]
     trusted: Path
+    failures_before: int
     blocks: list[Block] = field(default_factory=lambda: read_blocks(PAGE))
 
     def follow(self, heading: str, *, most: int = 100) -> list[str]:
@@ -69,17 +70,29 @@ class Production:
         return ["node-a", "node-b"] if block.where[0] == "both" else [block.where[0]]
 
     def _run(self, name: str, block: Block) -> str:
-        return self.machines[name].run(block.text, as_mandat="mandat" in block.where[1:])
+        try:
+            return self.machines[name].run(block.text, as_mandat="mandat" in block.where[1:])
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}\n{self._complaints()}") from None
 
-    def caller(self, front: str) -> "Caller":
-        """The application of the page, calling by way of a front."""
+    def _complaints(self) -> str:
+        journals = [self.machines[node].root / "run/systemd/mandat.service.journal" for node, _ in NODES]
+        lines = [line for journal in journals if journal.exists() for line in journal.read_text().splitlines()]
+        return "\n".join([line for line in lines if '"info"' not in line][-10:])
+
+    def nodes(self) -> list[str]:
+        """Where the nodes themselves are."""
+        return [self.machines[name].localised(url) for name, url in NODES]
+
+    def caller(self, front: str, *, request: str = "request.json") -> "Caller":
+        """The application of the page, calling by way of a front, with the delegation that it asked for in a file."""
         shop = self.machines["app"].environment
-        request = json.loads((self.machines["app"].root / "checkout/request.json").read_text())
+        asked = json.loads((self.machines["app"].root / "checkout" / request).read_text())
         return Caller(
             self.fronts[front],
             shop["OVH_APPLICATION_KEY"],
             shop["OVH_APPLICATION_SECRET"],
-            request["consumerKey"],
+            asked["consumerKey"],
             self.trusted,
         )
 
@@ -192,7 +205,7 @@ def orders() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+def production(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     nginx = DebianProgram()("nginx")
     envoy = Path(sys.executable).with_name("envoy")
     if not envoy.exists():
@@ -224,7 +237,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
             "../opt/mandat/bin/ssh", f'test $1 = witness.example.com && shift && cd {folder} && exec "$@" > /dev/null'
         )
         install_fronts(machines, nginx, envoy)
-        made = Production(machines, fronts, certificate)
+        made = Production(machines, fronts, certificate, request.session.testsfailed)
         try:
             yield made
         finally:
@@ -232,6 +245,13 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
                 machines[name].stop(name)
             for name, _ in NODES:
                 machines[name].lose("mandat")
+
+
+@pytest.fixture(autouse=True)
+def step_by_step(request: pytest.FixtureRequest, production: Production) -> None:
+    """What comes after a step that failed cannot work."""
+    if request.session.testsfailed > production.failures_before:
+        pytest.fail("a step before this one failed; see there")
 
 
 def postgres_programs() -> list[Path]:
@@ -390,16 +410,28 @@ def test_a_node_that_is_killed_costs_the_calls_under_way_at_most(
     assert all("POST" in one for one in lost), "a GET goes to the other node"
 
 
+ANOTHER_GRANT = """
+export OVH_ENDPOINT={origin}/1.0
+mandat request --rule "GET /orders/*" --json > {file}
+mandat approve "$(sed 's/.*"validationUrl": *"\\([^"]*\\)".*/\\1/' {file})" \
+  --login carla --password 'correct horse battery'
+"""
+
+
 def test_keys_rotate_on_both_nodes_and_no_call_fails(production: Production) -> None:
     with Load(production) as load:
         production.follow("Rotating keys")
         load.wait_for_more(20)
     assert load.failed == []
+    for front, origin in production.fronts.items():
+        file = f"{front}.json"
+        production.machines["app"].run(ANOTHER_GRANT.format(origin=origin, file=file))
+        caller = production.caller(front, request=file)
+        assert [caller.call(origin=node).status_code for node in production.nodes()] == [200, 200], "a new grant"
 
 
 def test_in_an_incident_everything_is_refused_on_both_nodes(production: Production) -> None:
-    nodes = [production.machines[name].localised(url) for name, url in NODES]
-    caller = production.caller("nginx")
+    nodes, caller = production.nodes(), production.caller("nginx")
     assert [caller.call(origin=node).status_code for node in nodes] == [200, 200]
     production.follow("In an incident")
     assert production.blocks == [], "a section of the page is not run"
