@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from litestar.params import FromPath
 from litestar.response.base import ASGIResponse
 
-from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
 from mandat.marketplace.installs.health import site_of
@@ -14,6 +13,7 @@ from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_
 from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, removal_rights, work_of
 from mandat.marketplace.installs.upgrade import upgrade_rights
 from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
+from mandat.marketplace.pages.own_installation import find_installation, open_form
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ShownResult, results_of
 from mandat.marketplace.stacks.expressions import resolve_text
@@ -95,11 +95,8 @@ async def come_back(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
 @write("/installations/{installation_id:str}/ask")
 async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """One more permission request for the same installation."""
-    page = await open_page(request)
-    form = await page.form()
+    page, installation = await open_form(request, installation_id, "ask")
     member = page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "ask", installation.id)
     page.limit_orders(member)
     outcome = await page.site.call(page.site.desk.ask_again, member, installation)
     if outcome is None:
@@ -112,11 +109,7 @@ async def ask_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
 @write("/installations/{installation_id:str}/retry")
 async def try_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Goes on with the step that failed, of installing or of removing."""
-    page = await open_page(request)
-    form = await page.form()
-    page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "retry", installation.id)
+    page, installation = await open_form(request, installation_id, "retry")
     await page.site.call(page.site.desk.try_again, installation)
     return page.go(f"/installations/{installation.id}")
 
@@ -124,21 +117,9 @@ async def try_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGI
 @write("/installations/{installation_id:str}/check")
 async def check_permission(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Asks the provider whether the permission still holds."""
-    page = await open_page(request)
-    form = await page.form()
-    page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "check", installation.id)
+    page, installation = await open_form(request, installation_id, "check")
     await page.site.call(page.site.desk.check_permission, installation)
     return page.go(f"/installations/{installation.id}?checked#permission")
-
-
-async def find_installation(page: Page, installation_id: str) -> Installation:
-    member = page.member()
-    found = await page.site.read(page.site.books.installations.find_own, member.user_id, installation_id)
-    if found is None:
-        raise PageRefusal(404, _("You have no such installation."))
-    return found
 
 
 async def _show(

@@ -11,7 +11,7 @@ from mandat.marketplace.installs.desk import NotAsked, Question
 from mandat.marketplace.installs.layers import Owned
 from mandat.marketplace.installs.removal import RemovalPlan
 from mandat.marketplace.pages.catalogue import ShownCreation, grouped, target_of
-from mandat.marketplace.pages.installations import find_installation
+from mandat.marketplace.pages.own_installation import find_installation, open_form
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ids_of
 from mandat.marketplace.stacks.expressions import resolve_text
@@ -47,7 +47,7 @@ async def show_removal(request: AnyRequest, installation_id: FromPath[str]) -> A
 @write("/installations/{installation_id:str}/remove")
 async def remove(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Asks for the deletion rights, and off to the provider."""
-    page, installation = await _form(request, installation_id, "remove")
+    page, installation = await open_form(request, installation_id, "remove")
     member = page.member()
     page.limit_orders(member)
     outcome = await page.site.call(page.site.removals.ask, member, installation)
@@ -72,7 +72,7 @@ async def come_back_to_remove(request: AnyRequest, installation_id: FromPath[str
 @write("/installations/{installation_id:str}/cancel")
 async def cancel(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """No further step."""
-    page, installation = await _form(request, installation_id, "cancel")
+    page, installation = await open_form(request, installation_id, "cancel")
     await page.site.read(page.site.desk.cancel, installation)
     return page.go(f"/installations/{installation.id}")
 
@@ -80,7 +80,7 @@ async def cancel(request: AnyRequest, installation_id: FromPath[str]) -> ASGIRes
 @write("/installations/{installation_id:str}/keep")
 async def keep(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Leaves what is there."""
-    page, installation = await _form(request, installation_id, "keep")
+    page, installation = await open_form(request, installation_id, "keep")
     await page.site.read(page.site.removals.keep, installation)
     return page.go(f"/installations/{installation.id}")
 
@@ -88,19 +88,10 @@ async def keep(request: AnyRequest, installation_id: FromPath[str]) -> ASGIRespo
 @write("/installations/{installation_id:str}/forget")
 async def forget(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Takes it out of the list."""
-    page, installation = await _form(request, installation_id, "forget")
+    page, installation = await open_form(request, installation_id, "forget")
     if not await page.site.call(page.site.removals.forget, installation):
         raise PageRefusal(409, _("Something of it is still there: undo it, or say that you want to keep it."))
     return page.go("/installations")
-
-
-async def _form(request: AnyRequest, installation_id: str, action: str) -> tuple[Page, Installation]:
-    page = await open_page(request)
-    form = await page.form()
-    page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, action, installation.id)
-    return page, installation
 
 
 async def _show(page: Page, installation: Installation, *, problem: NotAsked | None = None) -> ASGIResponse:

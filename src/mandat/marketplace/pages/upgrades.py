@@ -10,7 +10,7 @@ from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked, Question, SentOff
 from mandat.marketplace.installs.upgrade import UpgradePlan
 from mandat.marketplace.pages.catalogue import ShownCreation, flat, grouped, shown_inputs, target_of, typed_of
-from mandat.marketplace.pages.installations import find_installation
+from mandat.marketplace.pages.own_installation import find_installation, open_form
 from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.removals import shown_creation
 from mandat.marketplace.stacks.calls import CallRefused
@@ -87,11 +87,8 @@ async def come_back_to_upgrade(request: AnyRequest, installation_id: FromPath[st
 @write("/installations/{installation_id:str}/ask-upgrade")
 async def ask_upgrade_again(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """One more permission request for the same upgrade."""
-    page = await open_page(request)
-    form = await page.form()
+    page, installation = await open_form(request, installation_id, "ask-upgrade")
     member = page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "ask-upgrade", installation.id)
     page.limit_orders(member)
     outcome = await page.site.call(page.site.upgrades.ask_again, member, installation)
     if isinstance(outcome, NotAsked):
@@ -113,11 +110,8 @@ async def show_going_back(request: AnyRequest, installation_id: FromPath[str]) -
 @write("/installations/{installation_id:str}/undo-upgrade")
 async def go_back(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Asks for what going back takes, and off to the provider; or is done at once when nothing had begun."""
-    page = await open_page(request)
-    form = await page.form()
+    page, installation = await open_form(request, installation_id, "undo-upgrade")
     member = page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "undo-upgrade", installation.id)
     page.limit_orders(member)
     outcome = await page.site.call(page.site.upgrades.ask_undo, member, installation)
     if isinstance(outcome, NotAsked):
@@ -128,11 +122,7 @@ async def go_back(request: AnyRequest, installation_id: FromPath[str]) -> ASGIRe
 @write("/installations/{installation_id:str}/keep-upgrade")
 async def keep_upgrade(request: AnyRequest, installation_id: FromPath[str]) -> ASGIResponse:
     """Leaves what is there; an upgrade that has not begun will not be."""
-    page = await open_page(request)
-    form = await page.form()
-    page.member()
-    installation = await find_installation(page, installation_id)
-    page.check(form, "keep-upgrade", installation.id)
+    page, installation = await open_form(request, installation_id, "keep-upgrade")
     await page.site.call(page.site.upgrades.keep, installation)
     return page.go(f"/installations/{installation.id}")
 
