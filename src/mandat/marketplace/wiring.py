@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,7 +135,9 @@ def open_marketplace(
     return Marketplace(site, runner, engine, database)
 
 
+@cache
 def _templates() -> Environment:
+    """Compiled once for each process, however many marketplaces it has."""
     templates = page_environment(TEMPLATES)
     templates.globals["own_asset"] = own_asset
     return templates

@@ -1,6 +1,7 @@
 """Passwords: Argon2id, a few at a time. Source: RFC 9106; the parameters are OWASP's (19 MiB, 2 passes)."""
 
 import threading
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,13 +14,23 @@ _AT_ONCE = 2
 """Each takes 19 MiB and about 40 ms; two cores have no use for more at once."""
 
 
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+@cache
+def _hash_of_nobody() -> str:
+    return _hasher().hash("nobody has this password")
+
+
 class Passwords:
     """Hashes and checks. Blocks the calling thread."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._hasher = _hasher()
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
-        self._nobody = self._hasher.hash("nobody has this password")
+        self._nobody = _hash_of_nobody()
 
     def hash(self, password: str) -> str:
         """The Argon2 string to keep."""
