@@ -187,6 +187,14 @@ def test_keys_of_another_database_are_refused_before_anything_serves(config: Pat
     assert "belongs to other keys than the ones configured" in refused.stderr
 
 
+def test_gateway_keys_of_another_database_are_refused_too(config: Path, store: Path, tmp_path: Path) -> None:
+    create_key_documents(tmp_path / "other")
+    put(store, (tmp_path / "other" / "node.json",))
+    refused = serve_to_the_end(config)
+    assert refused.returncode != 0
+    assert "belongs to other keys than those of `gateway_keys`; put the content of the node.json" in refused.stderr
+
+
 @pytest.mark.slow
 def test_a_node_with_keys_from_the_environment_serves_and_keeps_them_apart(tmp_path: Path, store: Path) -> None:
     port = free_ports(1)

@@ -168,7 +168,7 @@ async def test_the_history_tells_the_restore_and_a_gateway_forgets_everything(in
 async def test_a_backup_from_before_a_rotation_of_keys_can_be_restored(installation, backup_file):
     await settle(installation)
     back_up(installation, backup_file)
-    for kind in ("sealing", "signing"):
+    for kind in ("sealing", "signing", "mac"):
         await Rotating(installation, kind)()
     await restore(installation, backup_file)
     assert installation.verify() == []

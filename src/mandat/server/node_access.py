@@ -25,6 +25,7 @@ from mandat.server.nature import clock, monotonic
 from mandat.server.observation.report import RedisNeed
 from mandat.server.problems import Problem
 from mandat.storage.faults import StorageFault
+from mandat.storage.grants.binding import bound_key
 from mandat.storage.grants.reader import SqliteGrantSource
 from mandat.storage.keys.files import node_key_file
 from mandat.storage.keys.keyrings import NodeKeys
@@ -43,6 +44,8 @@ async def grant_source(
         Problem: the database or the folder of sockets cannot be used.
     """
     newer_keys, most_grants = _newer_keys(layout), config.limits.cached_grants
+    if layout.key_sources is not None:
+        _refuse_other_keys(layout, keys)
     if layout.gateway_place is None:
         sqlite = SqliteGrantSource(layout.data, keys, newer_keys=newer_keys, most_grants=most_grants)
         try:
@@ -69,6 +72,29 @@ async def grant_source(
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         source.close()
+
+
+def _refuse_other_keys(layout: Layout, keys: NodeKeys) -> None:
+    """Key files were made with the database; a key store can hand over anybody's.
+
+    Raises:
+        Problem: these keys would open nothing in it.
+    """
+    try:
+        if layout.gateway_place is None:
+            theirs = bound_key(layout.data)
+        else:
+            from mandat.storage.postgres.gateway_role import bound_key_of  # noqa: PLC0415 - see the module's docstring
+
+            theirs = bound_key_of(layout.gateway_place)
+    except StorageFault as fault:
+        raise Problem(fault.sentence) from None
+    if theirs not in keys.public_keys:
+        database = layout.gateway_place or layout.data
+        raise Problem(
+            f"The database {database} belongs to other keys than those of `gateway_keys`; put the content of the "
+            "node.json there that was made together with it."
+        )
 
 
 def _newer_keys(layout: Layout) -> Callable[[], NodeKeys | None]:

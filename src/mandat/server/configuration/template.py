@@ -32,6 +32,7 @@ trusted_proxies = []
 # Folder of the databases; folder of the key files (back them up apart); folder of sockets.
 # Instead of a folder, a PostgreSQL database that several nodes share (docs/guide/postgresql.md); its password comes
 # from MANDAT_STORAGE_PASSWORD: storage = "postgresql://mandat@db.example.com/mandat"
+# Keys may also come from the environment or from a command: keys = "env:NAME" and gateway_keys = "env:OTHER"
 storage = "data"
 keys = "keys"
 run = "run"
@@ -92,6 +93,7 @@ pending_hours = 24               # how long a permission request waits for its a
 # [retention]                    # in days; 0 keeps for ever
 # ended_credentials_days = 0     # delegations that were refused, revoked or ran out
 # usage_days = 0                 # counters of what is no longer used
+# calls_days = 30                # what was done with each key, minute by minute
 # history_personal_days = 0      # who and from where in lines of history
 
 [log]

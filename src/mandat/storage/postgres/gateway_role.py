@@ -48,6 +48,20 @@ def check_gateway_role(gateway: PostgresPlace, authority: PostgresPlace) -> None
         )
 
 
+def bound_key_of(place: PostgresPlace) -> bytes | None:
+    """The public key of the authority that the database belongs to; None when it has none yet.
+
+    Raises:
+        DatabaseRefused: it cannot be read.
+    """
+    try:
+        with psycopg.connect(place.conninfo(role="gateway check", settings={}), autocommit=True) as connection:
+            row = connection.execute(_KEY).fetchone()
+    except psycopg.Error as fault:
+        raise refusal(place, fault) from fault
+    return None if row is None else bytes(row[0])
+
+
 def _may_read(connection: psycopg.Connection, table: str) -> bool:
     """False also where there is no such table, or it is not to be seen."""
     row = connection.execute(
