@@ -49,6 +49,13 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
     return made
 
 
+def test_a_table_of_one_is_headed_in_the_singular(shell: Shell) -> None:
+    assert shell("app", "list")[1].startswith("1 application ")
+    assert shell("account", "list")[1].startswith("1 login ")
+    shell.json("account", "create", "--login", "carla", "--password", "a long password")
+    assert shell("account", "list")[1].startswith("2 logins ")
+
+
 def test_an_untouched_installation_verifies(shell: Shell) -> None:
     assert shell("verify")[:2] == (0, "Everything is as the authority wrote it.\n")
     assert shell.json("verify") == {"findings": []}

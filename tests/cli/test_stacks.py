@@ -71,8 +71,23 @@ def test_a_version_that_is_not_higher_or_of_another_stack_is_found(capsys: pytes
     old = LIBRARY / "certificate-guard@1.0.0.arazzo.yaml"
     assert run(["stack", "check", str(old), "--against", str(LIBRARY / "certificate-guard.arazzo.yaml")]) == 1
     assert "not higher than 1.1.0" in capsys.readouterr().out
-    assert run(["stack", "check", str(MAIL), "--against", str(old)]) == 1
-    assert "two stacks" in capsys.readouterr().out
+    for other in (old, LIBRARY / "web-site.arazzo.yaml"):
+        assert run(["stack", "check", str(MAIL), "--against", str(other)]) == 1
+        said = capsys.readouterr().out
+        assert "two stacks" in said and "Upgrading" not in said
+
+
+def test_what_only_the_older_version_asks_for_is_taken_from_its_examples(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = tmp_path / "small@1.0.0.arazzo.yaml", tmp_path / "small.arazzo.yaml"
+    named = SMALL.replace("title: Name", "title: Name\n          examples: [thing]")
+    new.write_text(named.replace('version: "1.0.0"', 'version: "1.1.0"'))
+    old.write_text(
+        named.replace("$inputs.name", "$inputs.was").replace("[name]", "[was]").replace(" name:\n", " was:\n")
+    )
+    assert run(["stack", "check", str(new), "--against", str(old)]) == 0
+    assert "Upgrading from 1.0.0 to 1.1.0" in capsys.readouterr().out
 
 
 OTHER = """\

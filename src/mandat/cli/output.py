@@ -45,6 +45,11 @@ def say_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]])
     sys.stdout.flush()
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 login`, `2 logins`; `many` where an s is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def printable(text: str) -> str:
     """`text` with control characters other than line ends and tabs written as escapes."""
     return "".join(

@@ -7,7 +7,7 @@ from pathlib import Path
 from cyclopts import App
 
 from mandat.cli.options import JsonFlag, UsageFault
-from mandat.cli.output import say, say_json
+from mandat.cli.output import counted, say, say_json
 from mandat.protocol.access_rule import RULE_METHODS, AccessRule
 
 app = App(name="rules", help="Access rules: check them before asking.", group="Use")
@@ -53,7 +53,7 @@ def check(*rules: str, file: Path | None = None, as_json: JsonFlag = False) -> i
     else:
         for one in remarks:
             say(f"{one.level}: {one.rule}: {one.message}")
-        say(f"{len(texts)} rules, {len(remarks)} findings.")
+        say(f"{counted(len(texts), 'rule')}, {counted(len(remarks), 'finding')}.")
     return 1 if any(remark.level == "error" for remark in remarks) else 0
 
 

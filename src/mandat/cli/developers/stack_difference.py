@@ -17,12 +17,21 @@ _FATES = {
 }
 
 
-def difference_of(stack: "Stack", values: Mapping[str, Any], old: "Stack") -> dict[str, Any]:
-    """What an upgrade from `old` would do, for a whole installation with the same inputs, as JSON."""
+def difference_of(
+    stack: "Stack", values: Mapping[str, Any], old: "Stack", examples: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What an upgrade from `old` would do, for a whole installation with the same inputs, as JSON.
+
+    `examples` stand in for what only `old` asks for.
+    """
     from mandat.marketplace.stacks.difference import compare, whole
 
     before = old.inputs.defaults(
-        {field.name: values[field.name] for field in old.inputs.fields if field.name in values}
+        {
+            field.name: values.get(field.name, examples[field.name])
+            for field in old.inputs.fields
+            if field.required or field.name in values
+        }
     )
     difference = compare(stack, values, whole(old, before))
     return {

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 from mandat.cli.developers.stack_difference import difference_of, say_difference, wrong_versions
 from mandat.cli.options import ApiOptions, JsonFlag, Switch, UsageFault
-from mandat.cli.output import say, say_json
+from mandat.cli.output import counted, say, say_json
 
 if TYPE_CHECKING:
     from mandat.marketplace.stacks.rehearsal import Happened
@@ -101,7 +101,9 @@ def check(
     rights = _rights(stack, values)
     upgrade = None
     if old is not None:
-        upgrade = difference_of(stack, values, old)
+        if old.id == stack.id:
+            shared = [each for each in given or [] if each.partition("=")[0] in {one.name for one in old.inputs.fields}]
+            upgrade = difference_of(stack, values, old, _values(old, shared, examples=True))
         findings += [Finding(0, "info.version", each) for each in wrong_versions(stack, old)]
     verdict = Verdict(stack, rights, findings, upgrade)
     if as_json:
@@ -152,7 +154,7 @@ def run(
 
 def _say_verdict(verdict: Verdict, *, by_examples: bool) -> None:
     stack = verdict.stack
-    say(f"{stack.title} {stack.version}: {len(stack.install)} steps, {len(stack.uninstall)} to uninstall.")
+    say(f"{stack.title} {stack.version}: {counted(len(stack.install), 'step')}, {len(stack.uninstall)} to uninstall.")
     say("Rights it asks for" + (", with the document's own examples" if by_examples else "") + ":")
     for right in verdict.rights:
         say(f"  {right['rule']}    needed by {', '.join(right['steps'])}")

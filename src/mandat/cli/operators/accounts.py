@@ -8,7 +8,7 @@ from cyclopts import App
 
 from mandat.cli.operators.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer, get_user, problem
 from mandat.cli.options import AdminOptions, AnyText, JsonFlag, UsageFault
-from mandat.cli.output import say, say_json, say_table
+from mandat.cli.output import counted, say, say_json, say_table
 
 if TYPE_CHECKING:
     from mandat.authority.values import User
@@ -76,7 +76,7 @@ def list_accounts(*, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIO
             (str(one["login"]), str(one["account"]), str(one["role"]), "closed" if one["closed"] else "open")
             for one in found
         ]
-        say_table(f"{len(found)} logins", ("login", "account", "role", "state"), rows)
+        say_table(counted(len(found), "login"), ("login", "account", "role", "state"), rows)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mandat.cli.operators.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer
 from mandat.cli.operators.applications import find_application
 from mandat.cli.options import AdminOptions, JsonFlag, UsageFault
-from mandat.cli.output import say, say_json, say_table
+from mandat.cli.output import counted, say, say_json, say_table
 
 if TYPE_CHECKING:
     from mandat.authority.applications.secrets import SecretInUse
@@ -90,7 +90,7 @@ def list_secrets(application: str, /, *, as_json: JsonFlag = False, options: Adm
             [str(one["id"]), *(_time(one[name]) for name in ("created", "ends", "last_use")), str(one["calls"])]
             for one in found
         ]
-        say_table(f"{len(found)} secrets", columns, rows)
+        say_table(counted(len(found), "secret"), columns, rows)
     return 0
 
 

@@ -6,7 +6,7 @@ from cyclopts import App
 
 from mandat.cli.operators.administration import ACTOR, LOCAL, NO_OPTIONS, accepted, administer, get_user, problem
 from mandat.cli.options import AdminOptions, JsonFlag
-from mandat.cli.output import say, say_json, say_table
+from mandat.cli.output import counted, say, say_json, say_table
 
 if TYPE_CHECKING:
     from mandat.authority.values import Application, User
@@ -82,7 +82,8 @@ def list_applications(
         say_json(found)
     else:
         columns = ("id", "key", "name", "owner", "status", "customers")
-        say_table(f"{len(found)} applications", columns, [[str(one[column]) for column in columns] for one in found])
+        rows = [[str(one[column]) for column in columns] for one in found]
+        say_table(counted(len(found), "application"), columns, rows)
     return 0
 
 
