@@ -92,7 +92,7 @@ async def uninstall(page: Page) -> None:
     await page.get_by_role("link", name="Uninstall").click()
     await page.get_by_role("button", name="Ask for these rights and remove").click()
     await page.get_by_role("button", name="Confirm").click()
-    await expect(page.get_by_text("both permissions were ended")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text("every permission for it was ended")).to_be_visible(timeout=30_000)
     await look(page, "u9-uninstalled")
 
 

@@ -38,7 +38,7 @@ async def test_uninstalling_from_the_page_to_an_empty_list(
     assert browser.state == "removing" and "Steps of removing" in browser.page.text
     shop.run(shop.get(path.rpartition("/")[2]))
     await browser.open(path)
-    assert browser.state == "removed" and "both permissions were ended" in browser.page.text
+    assert browser.state == "removed" and "every permission for it was ended" in browser.page.text
     assert "dig +short" not in browser.page.text
     await browser.submit(f"{path}/forget")
     assert browser.shows("installations") and "Nothing here yet" in browser.page.text

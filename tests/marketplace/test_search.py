@@ -40,5 +40,6 @@ async def test_the_page_searches_without_a_script(marketplace: Marketplace, shop
     await browser.submit("/stacks", q="dkim")
     assert "Mail DNS set" in browser.page.text and "Status page" not in browser.page.text
     assert "1 stack " in browser.page.text
+    assert "No stack matches." in (await browser.open("/stacks?q=nothing+of+the+kind")).text
     assert (await browser.open("/stacks?q=%3Cscript%3E")).text.count("<script>") == 0
     assert (await browser.open("/stacks?q=a&q=b")).status_code == 400
