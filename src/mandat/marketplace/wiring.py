@@ -91,25 +91,17 @@ def open_marketplace(
     """
     origin = settings.origin()
     base = settings.base()
-    stacks = _read_stacks()
+    stacks = _read_stacks()  # before anything is opened: what cannot be read must leave nothing to close
     database, vault, registrations = _open_store(settings, base=base, entropy=entropy)
-    installations = Installations(database)
-    books = Books(
-        installations=installations,
-        editions=Editions(database),
-        permissions=Permissions(database, vault),
-        shelf=Shelf(stacks, source_of=installations.source_of),
-    )
+    books = _books(database, vault, stacks)
     provider = SdkProvider(base, _keys_of(registrations), transport=transport)
     announcer = Announcer(longest_seconds=None if settings.database is None else LONGEST_WAIT_SECONDS)
     visit = visit or visitor(provider_on_loopback=is_loopback(urlsplit(base).hostname or ""))
     runner = StepRunner(
         books, provider, announcer=announcer, clock=clock, repeats_safely=settings.may_repeat(), visit=visit
     )
-    shared = None
-    if settings.database is not None:
-        shared = Shared(driver_url(settings.database), _executor(settings.folder, entropy), Workers(database))
-    engine = DbosEngine(settings.folder, installations, runner, clock=clock, shared=shared)
+    shared = _shared(settings, database, entropy)
+    engine = DbosEngine(settings.folder, books.installations, runner, clock=clock, shared=shared)
     desk = Desk(books, provider, engine, announcer=announcer, public_url=origin, clock=clock, entropy=entropy)
     site = Site(
         settings=settings,
@@ -133,6 +125,23 @@ def open_marketplace(
         order_tries=Throttle(40, 900.0, clock=clock),
     )
     return Marketplace(site, runner, engine, database)
+
+
+def _books(database: Database, vault: Vault, stacks: list[Stack]) -> Books:
+    installations = Installations(database)
+    return Books(
+        installations=installations,
+        editions=Editions(database),
+        permissions=Permissions(database, vault),
+        shelf=Shelf(stacks, source_of=installations.source_of),
+    )
+
+
+def _shared(settings: MarketplaceSettings, database: Database, entropy: Callable[[int], bytes]) -> Shared | None:
+    """What the engine needs when several marketplaces share a database; None when this one is alone."""
+    if settings.database is None:
+        return None
+    return Shared(driver_url(settings.database), _executor(settings.folder, entropy), Workers(database))
 
 
 @cache

@@ -10,6 +10,7 @@ soon as the customer confirms. Gateways read here only to answer "pending", whic
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
@@ -84,48 +85,43 @@ class StoredRequests:
         limits: RequestLimits,
     ) -> PermissionRequest | TooManyRequests:
         """Stores a new request, unless too many wait already."""
-        values = {
-            "application_id": application_id,
-            "consumer_key_hash": consumer_key_hash,
-            "token_hash": token_hash,
-            "rules": rules_text(rules),
-            "redirection": redirection,
-            "allowed_networks": networks_text(allowed_networks),
-            "address": address,
-            "created": at,
-            "expires": expires,
-        }
-
-        def job(connection: Connection) -> PermissionRequest | TooManyRequests:
-            refusal = _over_limit(connection, application_id, address, limits)
-            if refusal is not None:
-                ran_out = permission_requests.c.application_id == application_id
-                _take_out(connection, ran_out & (permission_requests.c.expires <= at))
-                refusal = _over_limit(connection, application_id, address, limits)
-            if refusal is not None:
-                return refusal
-            made = connection.execute(_ADD, values | {"mac": self._guard.mac_of(values)}).inserted_primary_key
-            tally = {"application_id": application_id, "waiting": 1}
-            connection.execute(_COUNT_UP, [tally | {"address": address}, tally | {"address": ALL_ADDRESSES}])
-            return PermissionRequest(
-                id=int(made[0]) if made else 0,
-                application_id=application_id,
-                consumer_key_hash=consumer_key_hash,
-                token_hash=token_hash,
-                rules=tuple(rules),
-                redirection=redirection,
-                allowed_networks=None if allowed_networks is None else tuple(allowed_networks),
-                address=address,
-                created=at,
-                expires=expires,
-            )
-
-        outcome = await self._writer.run(job)
+        request = PermissionRequest(
+            id=0,
+            application_id=application_id,
+            consumer_key_hash=consumer_key_hash,
+            token_hash=token_hash,
+            rules=tuple(rules),
+            redirection=redirection,
+            allowed_networks=None if allowed_networks is None else tuple(allowed_networks),
+            address=address,
+            created=at,
+            expires=expires,
+        )
+        values = _values(request)
+        outcome = await self._writer.run(lambda connection: self._add(connection, request, values, limits))
         if isinstance(outcome, TooManyRequests):
             self.too_many += 1
         else:
             self.added += 1
         return outcome
+
+    def _add(
+        self, connection: Connection, request: PermissionRequest, values: dict[str, object], limits: RequestLimits
+    ) -> PermissionRequest | TooManyRequests:
+        """Stores `request`, which has no id yet and whose row is `values`, unless too many wait."""
+        application, address = request.application_id, request.address
+        refusal = _over_limit(connection, application, address, limits)
+        if refusal is not None:
+            of_application = permission_requests.c.application_id == application
+            _take_out(connection, of_application & (permission_requests.c.expires <= request.created))
+            refusal = _over_limit(connection, application, address, limits)
+        if refusal is not None:
+            return refusal
+        # The MAC is made under the write lock: the key may have been rotated while the job waited.
+        made = connection.execute(_ADD, values | {"mac": self._guard.mac_of(values)}).inserted_primary_key
+        tally = {"application_id": application, "waiting": 1}
+        connection.execute(_COUNT_UP, [tally | {"address": address}, tally | {"address": ALL_ADDRESSES}])
+        return replace(request, id=int(made[0]) if made else 0)
 
     async def find_request(self, token_hash: bytes) -> PermissionRequest | None:
         """An expired one is still found until it is pruned; an answered one is not."""
@@ -180,6 +176,21 @@ def _take_out(connection: Connection, which: ColumnElement[bool]) -> int:
         connection.execute(update(request_tallies).where(one).values(waiting=request_tallies.c.waiting - count))
         connection.execute(delete(request_tallies).where(one & (request_tallies.c.waiting <= 0)))
     return len(taken)
+
+
+def _values(request: PermissionRequest) -> dict[str, object]:
+    """The guarded columns of a row."""
+    return {
+        "application_id": request.application_id,
+        "consumer_key_hash": request.consumer_key_hash,
+        "token_hash": request.token_hash,
+        "rules": rules_text(request.rules),
+        "redirection": request.redirection,
+        "allowed_networks": networks_text(request.allowed_networks),
+        "address": request.address,
+        "created": request.created,
+        "expires": request.expires,
+    }
 
 
 def _request(row: Row) -> PermissionRequest:
