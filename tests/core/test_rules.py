@@ -238,3 +238,17 @@ def test_long_texts_between_stars_are_found_exactly_where_they_are(needles, befo
     fitting = [text for text in texts if text in path]
     assert (rule is None) == (not fitting)
     assert rule is None or rule.path in {f"/*{text}*/end" for text in fitting}
+
+
+LONG = "the-quick-brown-fox-jumps-over-them"
+
+
+def test_a_rule_is_found_behind_others_whose_long_texts_are_missing():
+    missing = [f"GET /*{'a' * 40}*/end", f"GET /*{'a' * 40}b*/end"]
+    rules = rules_of(*missing, f"GET /*{LONG}*/end")
+    assert compile_rules(rules).match("GET", target_of(f"/1.0/x{LONG}/end")) == rules[-1]
+
+
+def test_a_long_text_may_stand_where_the_path_begins():
+    rules = rules_of(f"GET */{LONG}*/end")
+    assert compile_rules(rules).match("GET", target_of(f"/1.0/{LONG}/x/end")) == rules[0]
