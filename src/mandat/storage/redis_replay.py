@@ -5,6 +5,11 @@ script, because looking and remembering must be one step. A memory that is not c
 another took its place) is found out by the server's own id of its run: writes signed before it began are refused until
 the window has passed over them, as after the restart of a node.
 
+A signature is forgotten by expiry. What is left then is its second, in a sorted set by the first admission: a second
+whose first admission is older than signatures are kept is spent. So neither a node's clock that steps back revives a
+signature, nor the server's own that steps either way: the script's time is the server's, moved on by whatever that
+clock stepped back.
+
 What happens while the server cannot be reached is the operator's decision, see `SharedReplay`.
 """
 
@@ -19,7 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from mandat.enforcement.interfaces import ReplayMemory, SourceUnavailable, WriteSeen
-from mandat.enforcement.replay.memory import MAX_ADMISSIONS, REPEAT_SECONDS
+from mandat.enforcement.replay.memory import MAX_ADMISSIONS, MAX_SPENT_SECONDS, REPEAT_SECONDS
 from mandat.storage.faults import StorageFault
 
 DEADLINE_SECONDS: Final = 0.5
@@ -32,9 +37,16 @@ PREFIX: Final = "mandat:replay:"
 
 _ADMIT: Final = """
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local began = redis.call('HMGET', KEYS[2], 'run', 'at')
+local began = redis.call('HMGET', KEYS[2], 'run', 'at', 'last', 'stepped')
+local last, stepped = tonumber(began[3] or 0), tonumber(began[4] or 0)
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + stepped
+if now < last then
+  redis.call('HSET', KEYS[2], 'stepped', stepped + last - now)
+  now = last
+elseif now > last then
+  redis.call('HSET', KEYS[2], 'last', now)
+end
 if began[1] ~= run then
   redis.call('HSET', KEYS[2], 'run', run, 'at', now)
   began[2] = now
@@ -42,10 +54,16 @@ end
 if #KEYS[1] == 0 then return 1 end
 local age, keep = now - began[2], tonumber(ARGV[3])
 if age < keep and tonumber(ARGV[5]) < math.floor((ARGV[4] - age) / 1000) then return 0 end
+local first = redis.call('ZSCORE', KEYS[3], ARGV[5])
+if first and now - first >= keep then return 0 end
 local seen = redis.call('HMGET', KEYS[1], 'first', 'call', 'admissions')
 if not seen[1] then
   redis.call('HSET', KEYS[1], 'first', now, 'call', ARGV[1], 'admissions', 1)
-  redis.call('PEXPIRE', KEYS[1], keep)
+  redis.call('PEXPIRE', KEYS[1], keep + 1000)
+  if not first then
+    redis.call('ZADD', KEYS[3], now, ARGV[5])
+    redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - ARGV[8])
+  end
   return 1
 end
 if ARGV[2] == '1' or seen[2] ~= ARGV[1] then return 0 end
@@ -66,6 +84,7 @@ class SharedReplay:
         node: the memory of this node alone. None: while the server cannot be reached, writes are refused. Given: it
             is always asked first, and alone decides while the server cannot be reached; then a signature that another
             node admitted passes once more here.
+        max_spent_seconds: how many seconds that saw writes are remembered; those that saw one first go first.
         deadline_seconds: for one question; the client's own deadlines hold as well.
     """
 
@@ -77,11 +96,13 @@ class SharedReplay:
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         node: ReplayMemory | None,
+        max_spent_seconds: int = MAX_SPENT_SECONDS,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._script: Callable[..., Awaitable[Any]] = client.register_script(_ADMIT)
         self._client = client
         self._keep_milliseconds = 2 * window_seconds * 1000
+        self._limits = (int(REPEAT_SECONDS * 1000), MAX_ADMISSIONS, max_spent_seconds)
         self._clock = clock
         self._monotonic = monotonic
         self._node = node
@@ -119,12 +140,12 @@ class SharedReplay:
     async def _ask(self, signature: str, timestamp: int, call: str, *, strict: bool) -> bool:
         if self._monotonic() - self._failed_at < REST_SECONDS:
             raise SourceUnavailable("the replay memory could not be reached a moment ago")
-        keys = [signature and PREFIX + signature, PREFIX + "began"]
+        keys = [signature and PREFIX + signature, PREFIX + "began", PREFIX + "seconds"]
         now_milliseconds = int(self._clock() * 1000)
         arguments = [call, int(strict), self._keep_milliseconds, now_milliseconds, timestamp]
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                answer = await self._script(keys=keys, args=[*arguments, int(REPEAT_SECONDS * 1000), MAX_ADMISSIONS])
+                answer = await self._script(keys=keys, args=[*arguments, *self._limits])
         except (RedisError, OSError, TimeoutError) as fault:
             self._failed_at = self._monotonic()
             raise SourceUnavailable("the replay memory does not answer") from fault
