@@ -58,10 +58,11 @@ test: $(VENV)/.fronts $(VENV)/.bench
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	@$(MAKE) --no-print-directory coverage
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 coverage: setup-test
-	$(BIN)/coverage run -m pytest -q -m "not slow" tests/protocol tests/core tests/authority tests/enforcement/test_point.py
+	$(BIN)/coverage run -m pytest -q -m "not slow and not hypothesis" tests/protocol tests/core tests/authority tests/enforcement/test_point.py
 	$(BIN)/coverage report
 
 torture: setup-test

@@ -111,6 +111,15 @@ async def test_a_write_waits_for_its_body_and_its_admission(is_cold: bool) -> No
     assert len(bench.replay.memory) == 1
 
 
+async def test_a_write_whose_body_is_there_waits_for_its_admission_alone() -> None:
+    bench = _Bench()
+    waiting = bench.point.judge(bench.call("POST", body=b"{}"), b"{}")
+    assert isinstance(waiting, Suspended)
+    assert (len(bench.replay.memory), bench.uses.uses) == (0, [])
+    assert isinstance(await bench.point.finish(waiting, _no_body), Permit)
+    assert (len(bench.replay.memory), len(bench.uses.uses)) == (1, 1)
+
+
 async def test_a_refused_write_is_not_remembered_as_made() -> None:
     bench = _Bench()
     decision = await bench.decide(bench.call("POST", "/1.0/other"))
