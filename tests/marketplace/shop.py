@@ -14,7 +14,8 @@ from mandat.marketplace.installs.desk import Question, SentOff
 from mandat.marketplace.installs.ledger import step_ids_of
 from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.removal import Removals
-from mandat.marketplace.installs.runner import StepRun, StepRunner
+from mandat.marketplace.installs.runner import StepRunner
+from mandat.marketplace.installs.trying import StepRun
 from mandat.marketplace.installs.upgrade import UpgradePlan, Upgrades
 from mandat.marketplace.people.membership import LoggedIn
 from mandat.marketplace.stacks.inputs import Checked, carried_inputs, check_typed

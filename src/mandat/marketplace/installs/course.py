@@ -7,7 +7,8 @@ beginning, and the journal answers for what was done. So it decides by what the 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mandat.marketplace.installs.runner import StepRun, StepRunner, Then
+from mandat.marketplace.installs.runner import StepRunner
+from mandat.marketplace.installs.trying import StepRun, Then
 
 PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
 """Before the second try and each further one; then the installation stops and says so."""

@@ -8,14 +8,14 @@ that the rules shown to the customer do not cover.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mandat.marketplace.installs.announcer import Announcer
 from mandat.marketplace.installs.health import Visit, site_of
 from mandat.marketplace.installs.layers import REMOVAL_MARK, Records, is_done, layers_of
 from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, unsettled, work_of
 from mandat.marketplace.installs.patience import Patience
-from mandat.marketplace.installs.provider import Answer, NoAnswer, NoPermission, Outcome, Provider, Refused
+from mandat.marketplace.installs.provider import Answer, Outcome, Provider, Refused
+from mandat.marketplace.installs.trying import StepRun, Stops, Then
 from mandat.marketplace.stacks.answers import NotInAnswer, Verdict, judge, take_outputs
 from mandat.marketplace.stacks.calls import Call, CallRefused, build_call
 from mandat.marketplace.stacks.expressions import resolve_text
@@ -30,36 +30,7 @@ from mandat.marketplace.store.installations import Installations
 from mandat.marketplace.store.permissions import Permissions
 from mandat.marketplace.store.values import Installation, Problem, ProblemKind
 
-MAX_WAIT_SECONDS = 20.0
-"""However long the provider asks to wait; the customer is looking."""
-
 _log = logging.getLogger("mandat.marketplace")
-
-
-class Then(StrEnum):
-    """How the course goes on after a step was tried."""
-
-    GO_ON = "go_on"
-    TRY_AGAIN = "try_again"
-    LOOK_AGAIN = "look_again"
-    STOP = "stop"
-
-
-@dataclass(frozen=True, slots=True)
-class StepRun:
-    """Which step is to be tried.
-
-    Attributes:
-        last: no further try by itself will follow. `pause_seconds`: before that one.
-        looks: how often the provider has answered that it is too early.
-    """
-
-    installation_id: str
-    attempt: int
-    step_id: str
-    last: bool
-    pause_seconds: float
-    looks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +69,20 @@ class StepRunner:
         self._provider = provider
         self._announcer = announcer
         self._clock = clock
-        self._repeats_safely = repeats_safely
         self._visit = visit
         self._patience = Patience(clock)
+        self._stops = Stops(
+            books.installations,
+            books.permissions,
+            patience=self._patience,
+            clock=clock,
+            repeats_safely=repeats_safely,
+            connection_of=lambda installation: self._work(installation)[0].connection_id,
+        )
 
     def try_step(self, run: StepRun) -> tuple[Then, float]:
         """Tries one step and says how to go on, and how many seconds to wait before a further try."""
-        self._patience.begin(_tried(run))
+        self._patience.begin(run.tried)
         try:
             then, wait_seconds = self._try_step(run)
         except StoreUnavailable:
@@ -114,9 +92,9 @@ class StepRunner:
         except Exception:
             _log.exception("step %s of installation %s ended by a mistake of ours", run.step_id, run.installation_id)
             problem = Problem(ProblemKind.STEP_IMPOSSIBLE, "The marketplace made a mistake.", step_id=run.step_id)
-            then, wait_seconds = self._stop(run, Event.BROKE, problem), 0.0
+            then, wait_seconds = self._stops.stop(run, Event.BROKE, problem), 0.0
         if then is not Then.TRY_AGAIN:
-            self._patience.forget(_tried(run))
+            self._patience.forget(run.tried)
         self._announcer.changed(run.installation_id)
         return then, wait_seconds
 
@@ -152,7 +130,7 @@ class StepRunner:
         step = work.steps[open_step.step_id]
         try:
             call = build_call(step, work.scopes[open_step.step_id])
-            if not self._may_repeat(call) or not is_covered(work.rules, method=call.method, path=call.path):
+            if not self._stops.may_repeat(call) or not is_covered(work.rules, method=call.method, path=call.path):
                 return
             key = idempotency_key(installation.id, open_step.step_id)
             outcome = self._call(installation, work, call, idempotency_key=key)
@@ -183,7 +161,7 @@ class StepRunner:
         if run.step_id != work.account_step and record.state is StepState.DONE:
             return Then.GO_ON, 0.0
         if installation.state is State.CANCELLING and not self._is_on_its_way(run, work, records):
-            return self._stop(run, Event.BROKE, Problem(ProblemKind.CANCELLED)), 0.0
+            return self._stops.stop(run, Event.BROKE, Problem(ProblemKind.CANCELLED)), 0.0
         if run.step_id == work.account_step:
             return self._see_account(run, installation, work, records)
         if run.step_id == work.health_step:
@@ -192,11 +170,11 @@ class StepRunner:
         try:
             call = build_call(step, work.scopes[run.step_id])
         except CallRefused as fault:
-            return self._impossible(run, str(fault)), 0.0
+            return self._stops.impossible(run, str(fault)), 0.0
         if not is_covered(work.rules, method=call.method, path=call.path):
-            return self._impossible(run, "No right was asked for that covers this call."), 0.0
-        if record.state is StepState.RUNNING and not self._may_repeat(call):
-            return self._answer_lost(run, "The marketplace was interrupted during this step."), 0.0
+            return self._stops.impossible(run, "No right was asked for that covers this call."), 0.0
+        if record.state is StepState.RUNNING and not self._stops.may_repeat(call):
+            return self._stops.answer_lost(run, "The marketplace was interrupted during this step."), 0.0
         return self._send(run, installation, work, call)
 
     @staticmethod
@@ -214,27 +192,27 @@ class StepRunner:
         if run.step_id.startswith(REMOVAL_MARK) and isinstance(outcome, Refused) and outcome.gone:
             return self._done(run, {}, outcome.query_id)  # somebody took it away before us: that is what was wanted
         if not isinstance(outcome, Answer):
-            return self._not_done(run, outcome, call)
+            return self._stops.not_done(run, outcome, call)
         if outcome.status not in step.success:
-            return self._refused(run, Refused(f"The provider answered {outcome.status}.", outcome.query_id)), 0.0
+            return self._stops.refused(run, Refused(f"The provider answered {outcome.status}.", outcome.query_id)), 0.0
         return self._read(run, work, outcome)
 
     def _read(self, run: StepRun, work: Work, answer: Answer) -> tuple[Then, float]:
         step = work.steps[run.step_id]
         verdict, words = judge(step, answer.body)
         if verdict is Verdict.DOES_NOT_FIT:
-            return self._refused(run, Refused(f"The provider answered that {words}.", answer.query_id)), 0.0
+            return self._stops.refused(run, Refused(f"The provider answered that {words}.", answer.query_id)), 0.0
         if verdict is Verdict.NOT_YET and step.retry is not None:
             return self._wait(run, step.retry, Problem(ProblemKind.NOT_IN_TIME, words, answer.query_id, run.step_id))
         try:
             outputs = take_outputs(step, answer.body, work.scopes[run.step_id])
         except NotInAnswer as fault:
-            return self._refused(run, Refused(f"The provider's answer has {fault}.", answer.query_id)), 0.0
+            return self._stops.refused(run, Refused(f"The provider's answer has {fault}.", answer.query_id)), 0.0
         return self._done(run, outputs, answer.query_id)
 
     def _wait(self, run: StepRun, retry: Retry, problem: Problem) -> tuple[Then, float]:
         if run.looks >= retry.limit:
-            return self._stop(run, Event.BROKE, problem), 0.0
+            return self._stops.stop(run, Event.BROKE, problem), 0.0
         return Then.LOOK_AGAIN, retry.after_seconds
 
     def _see_health(self, run: StepRun, installation: Installation, work: Work) -> tuple[Then, float]:
@@ -266,15 +244,17 @@ class StepRunner:
         call = Call(WHO_ANSWERED.method, WHO_ANSWERED.path, "", None, has_body=False)
         outcome = self._call(installation, work, call, idempotency_key=None)
         if not isinstance(outcome, Answer):
-            return self._not_done(run, outcome, call)
+            return self._stops.not_done(run, outcome, call)
         account, name = read_account(outcome.body)
         if not account:
-            return self._refused(run, Refused("The provider did not say which account this is.", outcome.query_id)), 0.0
+            return self._stops.refused(
+                run, Refused("The provider did not say which account this is.", outcome.query_id)
+            ), 0.0
         others = any(is_done(records, step_id) for step_id in records if not step_id.endswith(ACCOUNT_STEP))
         if others and account != self._account_so_far(installation):
             key = self._permissions.open_key(installation.user_id, work.connection_id)
             self._provider.log_out(key)
-            return self._stop(run, Event.LOST, Problem(ProblemKind.OTHER_ACCOUNT, account)), 0.0
+            return self._stops.stop(run, Event.LOST, Problem(ProblemKind.OTHER_ACCOUNT, account)), 0.0
         self._permissions.note_account(work.connection_id, account, name)
         return self._done(run, {}, outcome.query_id)
 
@@ -289,55 +269,6 @@ class StepRunner:
     def _call(self, installation: Installation, work: Work, call: Call, *, idempotency_key: str | None) -> Outcome:
         key = self._permissions.open_key(installation.user_id, work.connection_id)
         return self._provider.call(key, call, idempotency_key=idempotency_key)
-
-    def _may_repeat(self, call: Call) -> bool:
-        return self._repeats_safely or call.method in ("GET", "PUT", "DELETE")  # twice is as good as once (RFC 9110)
-
-    def _not_done(self, run: StepRun, outcome: NoPermission | Refused | NoAnswer, call: Call) -> tuple[Then, float]:
-        if isinstance(outcome, NoPermission):
-            return self._no_permission(run, outcome), 0.0
-        if isinstance(outcome, Refused):
-            return self._refused(run, outcome), 0.0
-        if not outcome.nothing_done and not self._may_repeat(call):
-            return self._answer_lost(run, outcome.message), 0.0
-        asked_seconds = run.pause_seconds if outcome.wait_seconds is None else outcome.wait_seconds
-        wait_seconds = min(asked_seconds, MAX_WAIT_SECONDS)
-        if run.last or self._patience.has_ended(_tried(run), wait_seconds=wait_seconds):
-            problem = Problem(ProblemKind.NO_ANSWER, outcome.message, outcome.query_id, run.step_id)
-            return self._stop(run, Event.BROKE, problem), 0.0
-        return Then.TRY_AGAIN, wait_seconds
-
-    def _no_permission(self, run: StepRun, outcome: NoPermission) -> Then:
-        kind = ProblemKind.PERMISSION_ENDED
-        if outcome.not_granted:
-            kind = ProblemKind.NOT_GRANTED
-        elif run.step_id.endswith(ACCOUNT_STEP):
-            kind = ProblemKind.NOT_CONFIRMED
-        return self._stop(run, Event.LOST, Problem(kind, outcome.message, outcome.query_id, run.step_id))
-
-    def _refused(self, run: StepRun, outcome: Refused) -> Then:
-        kind = ProblemKind.APPLICATION_REFUSED if outcome.by_application else ProblemKind.STEP_REFUSED
-        return self._stop(run, Event.BROKE, Problem(kind, outcome.message, outcome.query_id, run.step_id))
-
-    def _impossible(self, run: StepRun, message: str) -> Then:
-        return self._stop(run, Event.BROKE, Problem(ProblemKind.STEP_IMPOSSIBLE, message, step_id=run.step_id))
-
-    def _answer_lost(self, run: StepRun, message: str) -> Then:
-        return self._stop(run, Event.BROKE, Problem(ProblemKind.ANSWER_LOST, message, step_id=run.step_id))
-
-    def _stop(self, run: StepRun, event: Event, problem: Problem) -> Then:
-        now = self._clock()
-        self._installations.pause_step(run.installation_id, run.step_id, query_id=problem.query_id, at=now)
-        if event is Event.LOST:
-            installation = self._installations.find(run.installation_id)
-            if installation is not None:
-                self._permissions.note_lost(self._work(installation)[0].connection_id, at=now)
-        self._installations.change(run.installation_id, event, at=now, attempt=run.attempt, problem=problem)
-        return Then.STOP
-
-
-def _tried(run: StepRun) -> tuple[str, int, str]:
-    return run.installation_id, run.attempt, run.step_id
 
 
 def idempotency_key(installation_id: str, step_id: str) -> str:
