@@ -11,6 +11,8 @@ from mandat.marketplace.states import State
 from mandat.marketplace.store.values import Installation, ProblemKind
 from marketplace.shop import MemoryJournal, Shop
 
+pytestmark = pytest.mark.slow
+
 TYPED = {
     "zone": "example.org",
     "project": PROJECT,

@@ -15,6 +15,8 @@ from mandat.marketplace.store.values import Installation, ProblemKind
 from marketplace.shop import Shop
 from marketplace.test_course import RECORD, fail_once
 
+pytestmark = pytest.mark.slow
+
 ZONE = "/domain/zone/example.org"
 OLD = "certificate-guard@1.0.0"
 REFRESH = f"POST {ZONE}/refresh"

@@ -11,6 +11,8 @@ from marketplace.shop import Shop
 from marketplace.test_course import RECORD, fail_once
 from marketplace.test_pages import ORIGIN, sign_up
 
+pytestmark = pytest.mark.slow
+
 STACK = "/stacks/certificate-guard"
 
 

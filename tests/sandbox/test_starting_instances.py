@@ -14,6 +14,8 @@ from support.instances import needs_isolation, processes_of
 from support.ports import free_ports
 from support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 PORT = 8705
 
 

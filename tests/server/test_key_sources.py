@@ -17,6 +17,8 @@ from mandat.server.problems import Problem
 from support.ports import free_ports
 from support.serving import configuration, serve_to_the_end, serving
 
+pytestmark = pytest.mark.slow
+
 READ = (
     "import sys; from mandat.server.key_sources import parse_source;"
     " print(parse_source('keys', sys.argv[1]).read(hidden=frozenset({'KEYS_OF_MINE'})).decode())"
@@ -115,6 +117,8 @@ def test_a_missing_variable_is_named() -> None:
         ("command:", "env:B", "keys must be"),
         ("command:cat 'x", "env:B", "quotation mark"),
         ("file:", "", "names no folder"),
+        ("vault:secret/mandat", "", "begins with none of"),
+        ("ENV:A", "env:B", "begins with none of"),
         ("file:data", "", "the same folder"),
     ],
 )
@@ -195,7 +199,6 @@ def test_gateway_keys_of_another_database_are_refused_too(config: Path, store: P
     assert "belongs to other keys than those of `gateway_keys`; put the content of the node.json" in refused.stderr
 
 
-@pytest.mark.slow
 def test_a_node_with_keys_from_the_environment_serves_and_keeps_them_apart(tmp_path: Path, store: Path) -> None:
     port = free_ports(1)
     config = outside(tmp_path / "node", port, authority="env:KEYS_A", node="env:KEYS_N")
