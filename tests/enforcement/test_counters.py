@@ -2,7 +2,7 @@
 
 import pytest
 
-from mandat.enforcement.counters import BOUNDS_SECONDS, OUTCOMES, DoorCounters, Durations, UpstreamCounters
+from mandat.enforcement.counting.counters import BOUNDS_SECONDS, OUTCOMES, DoorCounters, Durations, UpstreamCounters
 from mandat.protocol.refusals import Reason
 
 

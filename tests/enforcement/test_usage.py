@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from mandat.enforcement.counting.usage import UsageSender
 from mandat.enforcement.interfaces import Use
-from mandat.enforcement.usage import UsageSender
 
 
 async def _collect(path: Path, received: list[bytes]) -> asyncio.Server:

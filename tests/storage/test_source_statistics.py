@@ -2,7 +2,7 @@
 
 import pytest
 
-from mandat.enforcement.statistics import CacheStatistics
+from mandat.enforcement.counting.statistics import CacheStatistics
 from mandat.storage.postgres.freshness import LeaseTerms
 from mandat.storage.postgres.grant_source import PostgresGrantSource
 from support.storage import Scene, hash_of

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from mandat.enforcement.counting.statistics import ObservedSource
 from mandat.enforcement.doors.local_replay import LocalReplay
 from mandat.enforcement.interfaces import ReplayMemory
 from mandat.enforcement.quotas.buckets import KINDS, Buckets, Quota
 from mandat.enforcement.quotas.leases import CallQuotas
 from mandat.enforcement.quotas.node import NodeBuckets, OwnBuckets
 from mandat.enforcement.replay.client import ReplayClient
-from mandat.enforcement.statistics import ObservedSource
 from mandat.server.configuration.reading import Config
 from mandat.server.layout import Layout
 from mandat.server.nature import clock, monotonic

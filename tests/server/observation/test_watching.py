@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mandat.enforcement.counters import OUTCOMES
+from mandat.enforcement.counting.counters import OUTCOMES
 from mandat.server.observation.definitions import METRICS
 from support.front import CONSUMER_KEY, Fronted, fronted
 from support.installed import APPLICATION_KEY, SECRET, grant

@@ -12,7 +12,7 @@ from mandat.core.call import NOBODY, About
 from mandat.core.decision import Decision, Deny, Permit
 from mandat.enforcement.access_log import AccessLog, LogLine
 from mandat.enforcement.assertion import AssertionSigner
-from mandat.enforcement.counters import PERMITTED, DoorCounters
+from mandat.enforcement.counting.counters import PERMITTED, DoorCounters
 from mandat.enforcement.doors.asgi_io import BodyReader, ClientGone, Receive, Scope, Send, send_answer
 from mandat.enforcement.doors.guard import Guard, call_head
 from mandat.enforcement.doors.heads import Framing, UnusableServer, find_alias, read_framing, split_repeated, trimmed

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
-from mandat.enforcement.counters import DoorCounters
+from mandat.enforcement.counting.counters import DoorCounters
 from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk

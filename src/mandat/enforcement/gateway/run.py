@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from mandat.core.decision import Policy
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
-from mandat.enforcement.counters import DoorCounters
+from mandat.enforcement.counting.counters import DoorCounters
 from mandat.enforcement.failures import AddressFailures
 from mandat.enforcement.gateway.client.connection import ClientConnection
 from mandat.enforcement.gateway.door import Door

@@ -5,8 +5,8 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from mandat.enforcement.counting.usage import SEND_SECONDS, UsageSender
 from mandat.enforcement.doors.guard import Guard
-from mandat.enforcement.usage import SEND_SECONDS, UsageSender
 from mandat.server.key_sources import node_keys
 from mandat.server.middleware.options import MiddlewareSettings
 from mandat.server.nature import clock, entropy

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mandat.enforcement.access_log import AccessLog
-from mandat.enforcement.counters import DoorCounters, Durations
+from mandat.enforcement.counting.counters import DoorCounters, Durations
+from mandat.enforcement.counting.statistics import CacheStatistics, ObservedSource
+from mandat.enforcement.counting.usage import UsageSender
 from mandat.enforcement.settings import GatewaySettings
-from mandat.enforcement.statistics import CacheStatistics, ObservedSource
-from mandat.enforcement.usage import UsageSender
 from mandat.server.observation import definitions
 from mandat.server.observation.definitions import Metric
 from mandat.server.observation.report import Number, RedisNeed, Report, Spread

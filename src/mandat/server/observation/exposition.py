@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from mandat.enforcement.counters import BOUNDS_SECONDS
+from mandat.enforcement.counting.counters import BOUNDS_SECONDS
 from mandat.server.observation import definitions
 from mandat.server.observation.collected import Collected, Series
 from mandat.server.observation.readiness import Readiness

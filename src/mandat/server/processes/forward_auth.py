@@ -22,13 +22,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner
-from mandat.enforcement.counters import DoorCounters
+from mandat.enforcement.counting.counters import DoorCounters
+from mandat.enforcement.counting.usage import UsageSender
 from mandat.enforcement.doors.guard import Guard, GuardSettings
 from mandat.enforcement.doors.refusing import Answer
 from mandat.enforcement.forward_auth.door import ForwardAuthDoor
 from mandat.enforcement.forward_auth.styles import STYLES
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, load_config
 from mandat.server.key_sources import node_keys
 from mandat.server.layout import Layout, layout_of

@@ -16,9 +16,9 @@ import uvloop
 
 from mandat.enforcement.access_log import AccessLog
 from mandat.enforcement.assertion import AssertionSigner, jwks_document
+from mandat.enforcement.counting.usage import UsageSender
 from mandat.enforcement.gateway.run import Entrances, counters_for, run_gateway
 from mandat.enforcement.settings import GatewaySettings, Limits, Upstream
-from mandat.enforcement.usage import UsageSender
 from mandat.server.configuration.reading import Config, UpstreamConfig, load_config
 from mandat.server.key_sources import node_keys
 from mandat.server.layout import Layout, layout_of

@@ -9,8 +9,8 @@ Loading and verifying rows is done in `mandat.storage.grants.loader`.
 from pathlib import Path
 
 from mandat.core.grant import Grant, KnownApplication
+from mandat.enforcement.counting.statistics import SourceStatistics
 from mandat.enforcement.interfaces import MISSING, Missing, SourceUnavailable
-from mandat.enforcement.statistics import SourceStatistics
 from mandat.storage.grants.loader import GrantLoader
 from mandat.storage.grants.recent import Recent
 from mandat.storage.grants.rows import NewerKeys

@@ -3,8 +3,8 @@
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
+from mandat.enforcement.counting.statistics import CacheStatistics
 from mandat.enforcement.interfaces import Missing
-from mandat.enforcement.statistics import CacheStatistics
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")

@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 
 from mandat.core.grant import Grant, KnownApplication
+from mandat.enforcement.counting.statistics import SourceStatistics
 from mandat.enforcement.interfaces import MISSING, Missing, SourceUnavailable
-from mandat.enforcement.statistics import SourceStatistics
 from mandat.storage.grants.recent import Recent
 from mandat.storage.grants.rows import (
     APPLICATION_QUERY,

@@ -11,7 +11,7 @@ import msgspec
 from mandat.core.call import NOBODY, About
 from mandat.core.decision import Permit
 from mandat.enforcement.access_log import LogLine
-from mandat.enforcement.counters import ABANDONED, OPEN, OWN, PERMITTED
+from mandat.enforcement.counting.counters import ABANDONED, OPEN, OWN, PERMITTED
 from mandat.enforcement.gateway import answers
 from mandat.enforcement.gateway.caller import Caller
 from mandat.enforcement.gateway.door import Door
