@@ -109,6 +109,25 @@ def test_a_prepared_rotation_goes_on(shell: Shell) -> None:
     assert shell.json("keys", "rotate")["went_on"] is False
 
 
+def test_a_mac_key_is_prepared_twice_accepted_first_and_used_then(shell: Shell) -> None:
+    keys = shell.config.parent / "keys" / "authority.json"
+    before = json.loads(keys.read_text())
+    assert shell.json("keys", "rotate", "--mac", "--prepare") == {"kind": "mac", "prepared": True}
+    accepted = json.loads(keys.read_text())
+    assert accepted["mac_key"] == before["mac_key"] != accepted["next_mac_key"]
+    assert shell.json("keys", "rotate", "--mac", "--prepare") == {"kind": "mac", "prepared": True}
+    used = json.loads(keys.read_text())
+    assert (used["mac_key"], used["earlier_mac_keys"]) == (accepted["next_mac_key"], [before["mac_key"]])
+    assert shell.json("keys", "rotate", "--mac")["went_on"] is True
+    assert shell.json("verify") == {"findings": []}
+
+
+def test_kinds_of_keys_are_rotated_one_after_the_other(shell: Shell) -> None:
+    status, _, said = shell("keys", "rotate", "--mac", "--forms")
+    assert status != 0
+    assert "do one after the other" in said
+
+
 def test_a_secret_is_replaced_and_listed_and_ended(shell: Shell) -> None:
     key = shell.json("app", "list")[0]["key"]
     made = shell.json("app", "rotate", key)

@@ -61,7 +61,8 @@ def rotate_keys(
     if as_json:
         say_json({"kind": kind, "prepared": True})
     else:
-        say("The key files know the new key. Copy them to your other machines, then run it without --prepare.")
+        twice = " (a MAC key needs --prepare and the copy twice)" if mac else ""
+        say(f"The key files know the new key. Copy them to your other machines, then run it without --prepare{twice}.")
     return 0
 
 

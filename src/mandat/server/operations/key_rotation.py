@@ -48,7 +48,8 @@ def rotate_keys(
         config_file: which installation.
         kind: "sealing" (application secrets), "signing" (grants, applications, history), "mac" (rows that only the
             authority reads) or "forms" (form tokens).
-        prepare_only: stop after the key files know the new key, so that they can be copied to other machines.
+        prepare_only: stop after the key files know the new key, so that they can be copied to other machines. A MAC key
+            takes two: accepted after the first, used after the second.
         into: where documents for the operator's store are written; needed when the keys are in one.
         at_step: told each step.
 
@@ -73,6 +74,9 @@ def rotate_keys(
                     return _rotate_outside(wired, layout, kind, into, at_step)
                 rotation = Rotation(KeyFolder(layout.keys, entropy), entropy, at_step=at_step)
                 went_on = _prepare(rotation, kind)
+                if prepare_only and kind == "mac" and went_on:
+                    # Accepted everywhere by now: the second time, every authority comes to make MACs with it.
+                    rotation.switch_mac()
                 return None if prepare_only else _finish(rotation, wired, kind, went_on=went_on)
         except StorageFault as fault:
             raise Problem(fault.sentence) from None
