@@ -93,6 +93,20 @@ def test_a_command_given_wrongly_exits_with_2_and_a_sentence(printed, arguments:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["explain", "one", "two"], "Too much was given: two."),
+        (["app", "list", "--", "--data", "x"], "The option --data stands after --"),
+        (["app", "list", "--dta", "x"], "Did you mean --data?"),
+    ],
+)
+def test_what_was_typed_too_much_is_named(printed, arguments: list[str], said: str) -> None:
+    status, _, err = printed(*arguments)
+    assert status == 2
+    assert said in err
+
+
 def test_nobody_listening_exits_with_1_and_says_that_nothing_was_sent(printed) -> None:
     status, _, err = printed("call", "POST", "/me", "--unsigned", "--endpoint", "http://127.0.0.1:1", "--body", "{}")
     assert status == 1

@@ -89,8 +89,17 @@ def test_a_second_marketplace_needs_the_key_file_of_the_first(
 @pytest.mark.parametrize("wrong", ["mysql://x/y", "postgresql://", "postgresql://nobody@127.0.0.1:1/none"])
 def test_a_database_that_cannot_be_used_is_refused_in_one_sentence(wrong: str, tmp_path: Path) -> None:
     settings = MarketplaceSettings(folder=tmp_path, endpoint="http://127.0.0.1:1/1.0", database=wrong)
-    with pytest.raises(StartRefused, match="database"):
+    with pytest.raises(StartRefused, match="database") as refused:
         open_marketplace(settings, clock=SetClock(), entropy=CountingEntropy())
+    assert "\n" not in str(refused.value)
+
+
+def test_a_password_in_the_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    shown = "postgresql://shop:hunter2@127.0.0.1:1/shop"
+    settings = MarketplaceSettings(folder=tmp_path, endpoint="http://127.0.0.1:1/1.0", database=shown)
+    with pytest.raises(StartRefused, match="PGPASSWORD") as refused:
+        open_marketplace(settings, clock=SetClock(), entropy=CountingEntropy())
+    assert "hunter2" not in str(refused.value)
 
 
 @pytest.fixture

@@ -27,8 +27,20 @@ def explain(error: Exception) -> Failure | None:
         case UsageFault():
             return Failure(str(error), status=USAGE)
         case CycloptsError():
-            return Failure(str(error), "See `mandat --help`, or --help after the command.", USAGE)
+            return Failure(_words_of(error), "See `mandat --help`, or --help after the command.", USAGE)
     return _explain_authority(error) or _explain_client(error)
+
+
+def _words_of(error: Exception) -> str:
+    """What the command line's library says, where that is a sentence about what was typed."""
+    from cyclopts.exceptions import UnknownOptionError, UnusedCliTokensError
+
+    match error:
+        case UnusedCliTokensError(unused_tokens=list() as words):
+            return f"Too much was given: {' '.join(words)}."
+        case UnknownOptionError(token=token) if f"Did you mean {token.keyword or token.value}?" in str(error):
+            return f"The option {token.keyword or token.value} stands after --, where there are no options."
+    return str(error)
 
 
 def _explain_authority(error: Exception) -> Failure | None:

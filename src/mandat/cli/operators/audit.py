@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from mandat.cli.operators.administration import NO_OPTIONS
 from mandat.cli.options import AdminOptions, JsonFlag, Switch, UsageFault, find_config
-from mandat.cli.output import complain, say, say_json, say_table
+from mandat.cli.output import complain, counted, say, say_json, say_table
 
 app = App(name="audit", help="The history: export, heads, check, erase.", group="Administer")
 
@@ -71,7 +71,7 @@ def show_heads(*, as_json: JsonFlag = False, options: AdminOptions = NO_OPTIONS)
         else f"Seal {seal['id']}, through entry {seal['through_id']}: {seal['digest']}"
     )
     rows = [(one["account"] or "(installation)", str(one["id"]), one["hash"]) for one in heads["accounts"]]
-    say_table(f"{len(rows)} accounts", ("account", "last entry", "hash"), rows)
+    say_table(counted(len(rows), "account"), ("account", "last entry", "hash"), rows)
     return 0
 
 
@@ -101,7 +101,8 @@ def check_export(export: Path, /, *, heads: Path | None = None, as_json: JsonFla
             }
         )
     else:
-        say(f"{checked.entries} entries of {checked.scope or 'nothing'}, {checked.erased} with erased personal data.")
+        entries = counted(checked.entries, "entry", "entries")
+        say(f"{entries} of {checked.scope or 'nothing'}, {checked.erased} with erased personal data.")
         say("Whole and unchanged." if not checked.findings else "Not as it was written:")
         for finding in checked.findings:
             complain(f"  {finding}")
@@ -125,7 +126,8 @@ def erase_account(*, account: str, as_json: JsonFlag = False, options: AdminOpti
     if as_json:
         say_json({"lines": erased.lines, "kept": erased.kept})
         return 0
-    say(f"Erased: its logins, its addresses, and who, where from and details in {erased.lines} lines of history.")
+    lines = counted(erased.lines, "line")
+    say(f"Erased: its logins, its addresses, and who, where from and details in {lines} of history.")
     if erased.kept:
         say(f"{erased.kept} lines were written by a version whose history cannot be emptied; they stay.")
     say("Backups still hold it until you let them expire.")

@@ -50,6 +50,11 @@ def driver_url(url: str) -> str:
         parts = None
     if parts is None or not parts.database:
         raise StartRefused("The database must be named as postgresql://USER@HOST/DATABASE, or be left out.")
+    if parts.password is not None:
+        raise StartRefused(
+            "The database's URL has a password in it, which everybody on this machine can read; take it out and set"
+            " PGPASSWORD, or use a password file of libpq (~/.pgpass)."
+        )
     return parts.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
@@ -76,9 +81,10 @@ def open_postgres(url: str, folder: Path) -> Database:
         _create_tables(engine)
     except SQLAlchemyError as fault:
         lock_file.close()
+        why = " ".join(str(fault.__cause__ or fault).split())
         raise StartRefused(
-            f"The marketplace's database cannot be used: {str(fault.__cause__ or fault).strip()}. See that the server"
-            " runs, and that this user may make a schema there."
+            f"The marketplace's database cannot be used ({why}); see that the server runs, and that this user may make"
+            " a schema there."
         ) from None
     except BaseException:
         lock_file.close()

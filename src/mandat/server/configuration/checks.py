@@ -119,9 +119,12 @@ def _check_texts(config: Config) -> None:
 
 def _check_keys(config: Config) -> None:
     if not is_outside(config.keys):
+        folder = folder_named(config.keys)
+        if folder == config.keys and re.match(r"[A-Za-z]+:", folder):
+            raise Problem(f'keys = "{folder}" begins with none of "env:", "command:" and "file:"; write one of them.')
         if config.gateway_keys:
             raise Problem("gateway_keys is set, but keys is a folder, where the gateways' keys lie too; leave it out.")
-        if not folder_named(config.keys):
+        if not folder:
             raise Problem('keys = "file:" names no folder; name one.')
         return
     if not is_outside(config.gateway_keys):
