@@ -1,6 +1,7 @@
-"""What the walk-through of two nodes does not use of deploy/: backups on SQLite, and the marketplace's unit."""
+"""What the walk-through does not show of deploy/: that systemd accepts the units; backups on SQLite; the shop."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from conftest import DebianProgram
 from support.machines import Machine
 from support.ports import free_ports
 from support.serving import configuration
@@ -19,6 +21,18 @@ from torture.load import PASSWORD, mandat
 pytestmark = pytest.mark.slow
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def test_units_are_such_as_systemd_accepts(tmp_path: Path, debian_program: DebianProgram) -> None:
+    analyze = debian_program("systemd-analyze")
+    units = [file for file in (DEPLOY / "systemd").iterdir() if file.suffix in {".service", ".timer"}]
+    assert len(units) == 6
+    for unit in units:
+        # It wants to find the programs; whether they start is shown below.
+        (tmp_path / unit.name).write_text(re.sub("/opt/mandat/bin/[a-z-]+", "/bin/true", unit.read_text()))
+    command = [analyze, "verify", "--man=no", *(f"./{unit.name}" for unit in units)]
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def back_up(config: Path, folder: Path) -> subprocess.CompletedProcess[str]:
