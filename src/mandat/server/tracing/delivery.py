@@ -48,7 +48,7 @@ class Delivery:
         self._said_at = float("-inf")
         self._said = 0
         self._why = ""
-        self._is_refused = False
+        self._refusal: str | None = None
         self._is_finishing = False
         self.sent = 0
         self.lost = 0
@@ -62,7 +62,7 @@ class Delivery:
             else:
                 overflow += 1
         if overflow:
-            self._lose(overflow, "the collector is slower than the calls")
+            self._lose(overflow, self._refusal or "the collector is slower than the calls")
         self._wakes.set()
 
     async def run(self) -> None:
@@ -85,12 +85,15 @@ class Delivery:
         batch = [self._waiting.popleft() for _ in range(min(BATCH_LINES, len(self._waiting)))]
         why = await asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
         if why is not None:
-            self._is_refused = True
+            if self._refusal is None:
+                # What the collector says is news, even after a loss for want of room.
+                self._said_at = float("-inf")
+            self._refusal = why
             self._lose(len(batch), why)
             return
         self.sent += len(batch)
-        if self._is_refused:
-            self._is_refused, self._said_at, self._said = False, float("-inf"), self.lost
+        if self._refusal is not None:
+            self._refusal, self._said_at, self._said = None, float("-inf"), self.lost
             log.info("the collector takes spans again", lost_so_far=self.lost)
 
     def _lose(self, count: int, why: str) -> None:

@@ -36,12 +36,15 @@ class SpanSender:
     def __init__(self, endpoint: str) -> None:
         """`endpoint` is the collector's address without `/v1/traces`."""
         self._words = _LastWords()
+        self._is_closed = False
         self._exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
         self._resource = Resource.create({"service.name": "mandat", "service.instance.id": socket.gethostname()})
         self._scope = InstrumentationScope("mandat", version("mandat"))
 
     def send(self, lines: Sequence[LogLine]) -> str | None:
         """One span for each line. None when the collector took them, else why it did not."""
+        if self._is_closed:
+            return "the collector did not take them before Mandat was stopped"
         spans = [make_span(line, self._resource, self._scope) for line in lines]
         self._words.text = ""
         if self._exporter.export(spans) is SpanExportResult.SUCCESS:
@@ -49,7 +52,8 @@ class SpanSender:
         return self._words.text or "it does not say why"
 
     def close(self) -> None:
-        """Gives up waiting for a collector that does not answer."""
+        """Gives up waiting for a collector that does not answer. What is sent from now on is lost."""
+        self._is_closed = True
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
