@@ -159,19 +159,6 @@ class Watch:
                     time.sleep(0.02)  # nobody listens just now
 
 
-@contextmanager
-def logged_in(node: Node, count: int = 4) -> Iterator[list[Customer]]:
-    """Customers of a node that serves."""
-    people = [Customer(node, number) for number in range(count)]
-    try:
-        for one in people:
-            one.log_in()
-        yield people
-    finally:
-        for one in people:
-            one.close()
-
-
 def granted(customer: Customer, count: int) -> list[str]:
     """That many consumer keys that open the shop."""
     keys = [customer.confirm(SHOP_RULES) for _ in range(count)]

@@ -198,3 +198,16 @@ class Load:
                 if turn % 2:
                     customer.revoke(key)
                     customer.call(key)
+
+
+@contextmanager
+def logged_in(installation: Installation, count: int = 4) -> Iterator[list[Customer]]:
+    """Customers of an installation that serves."""
+    people = [Customer(installation, number) for number in range(count)]
+    try:
+        for one in people:
+            one.log_in()
+        yield people
+    finally:
+        for one in people:
+            one.close()

@@ -32,13 +32,12 @@ from torture.cluster import (
     Watch,
     check_on_postgres,
     granted,
-    logged_in,
     quietly,
     shop,
     signal_node,
     wait_for_confirmations,
 )
-from torture.load import Customer, Load
+from torture.load import Customer, Load, logged_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(14_400 if FULL else 300)]
 

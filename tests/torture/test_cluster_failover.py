@@ -26,12 +26,11 @@ from torture.cluster import (
     Watch,
     check_on_postgres,
     granted,
-    logged_in,
     quietly,
     shop,
     wait_for_confirmations,
 )
-from torture.load import Customer, Load
+from torture.load import Customer, Load, logged_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if FULL else 300)]
 

@@ -19,7 +19,7 @@ import pytest
 from support.ports import free_ports
 from support.waiting import wait_for
 from torture.history import check
-from torture.load import Customer, Installation, Load
+from torture.load import Customer, Installation, Load, logged_in
 
 FULL = os.environ.get("MANDAT_TORTURE") == "full"
 SEED = int(os.environ.get("MANDAT_TORTURE_SEED", "5"))
@@ -34,19 +34,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200 if FULL else 300)]
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     return Installation.create(tmp_path, free_ports(1))
-
-
-@contextmanager
-def customers(installation: Installation, count: int = 4) -> Iterator[list[Customer]]:
-    """Logged-in customers. Something must be serving."""
-    people = [Customer(installation, number) for number in range(count)]
-    try:
-        for one in people:
-            one.log_in()
-        yield people
-    finally:
-        for one in people:
-            one.close()
 
 
 def kill_everything(running) -> None:
@@ -104,7 +91,7 @@ def failing_sync(pid: int, number: int) -> Iterator[None]:
 
 
 def test_r3_a_failed_sync_is_never_an_acknowledgement_and_heals_without_restart(installation: Installation) -> None:
-    with installation.running() as running, customers(installation, 1) as (customer,):
+    with installation.running() as running, logged_in(installation, 1) as (customer,):
         pid = running.pids("authority")[-1]
         for number in FAILING_SYNCS:
             unknown = installation.journal.count("confirm", "unknown")
@@ -139,7 +126,7 @@ def test_r4_a_full_disk_refuses_changes_keeps_calls_and_heals_without_restart(tm
     with tiny_disk(tmp_path / "disk") as disk:
         installation = Installation.create(tmp_path, free_ports(1), more='storage = "disk/data"\n')
         (tmp_path / "data").symlink_to(disk / "data")
-        with installation.running() as running, customers(installation, 1) as (customer,):
+        with installation.running() as running, logged_in(installation, 1) as (customer,):
             key = customer.confirm()
             assert key is not None
             ballast = disk / "ballast"
@@ -176,7 +163,7 @@ def quietly(customer: Customer) -> str | None:
 
 
 def test_r13_a_locked_database_is_503_in_time_and_calls_go_on(installation: Installation) -> None:
-    with installation.running(), customers(installation, 2) as (customer, other):
+    with installation.running(), logged_in(installation, 2) as (customer, other):
         key = customer.confirm()
         assert key is not None
         lock = sqlite3.connect(installation.folder / "data" / "grants.sqlite", isolation_level=None)
@@ -195,7 +182,7 @@ def test_r13_a_locked_database_is_503_in_time_and_calls_go_on(installation: Inst
 
 
 def test_r14_a_killed_worker_costs_at_most_a_second(installation: Installation) -> None:
-    with installation.running() as running, customers(installation, 3) as people:
+    with installation.running() as running, logged_in(installation, 3) as people:
         with Load(people):
             for name in ("gateway-0", "gateway-1", "authority"):
                 count = len(running.pids(name))
@@ -214,7 +201,7 @@ def test_r14_a_killed_worker_costs_at_most_a_second(installation: Installation) 
 
 
 def test_replacing_secrets_and_keys_under_load_fails_no_call(installation: Installation) -> None:
-    with installation.running(), customers(installation, 3) as people:
+    with installation.running(), logged_in(installation, 3) as people:
         with Load(people):
             known = installation.journal.count
             wait_for(lambda: known("confirm", "ok") > 5, what="load")
