@@ -233,7 +233,7 @@ async def test_what_cannot_be_used_is_refused_and_nothing_changes(installation, 
     damaged.write_bytes(content)
     (tmp_path / "text.tar").write_text("no backup")
     for file, says in (
-        (damaged, "damaged"), (tmp_path / "text.tar", "no backup"), (tmp_path / "missing", "no backup")
+        (damaged, "damaged"), (tmp_path / "text.tar", "no backup"), (tmp_path / "missing", "no file")
     ):  # fmt: skip
         with pytest.raises(BackupFault, match=says):
             await restore(installation, file)

@@ -170,4 +170,4 @@ def _show_demo(announcement: dict[str, Any]) -> None:
 
 def _dig(dns: str, zone: str) -> str:
     host, _, port = dns.rpartition(":")
-    return f"dig @{host} -p {port} {zone} MX"
+    return f"dig @{host} -p {port} {zone} NS"

@@ -81,7 +81,7 @@ def unpack_backup(file: Path, folder: Path) -> Manifest:
     """Puts the databases of a backup into `folder`, which must exist, and checks that they are whole.
 
     Raises:
-        BackupFault: it is no backup, is damaged, or was written by a newer version.
+        BackupFault: it is not there, is no backup, is damaged, or was written by a newer version.
     """
     try:
         with tarfile.open(file, "r:") as archive:
@@ -91,6 +91,8 @@ def unpack_backup(file: Path, folder: Path) -> Manifest:
                 with _member(archive, name) as packed, (folder / name).open("xb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
                 (folder / name).chmod(0o600)
+    except FileNotFoundError as fault:
+        raise BackupFault(f"There is no file {file}; name another.") from fault
     except (OSError, tarfile.TarError, KeyError, ValueError, TypeError) as fault:
         raise BackupFault(f"The file {file} is no backup of Mandat, or is damaged; use another.") from fault
     for database in FILES:
