@@ -10,6 +10,8 @@ from mandat.authority.values import Role, Session
 from mandat.look.form_token import FormTokens
 from mandat.storage.keys.rotation import FORM_TOKEN_SECONDS
 from mandat.storage.keys.sealing import RowMac
+from mandat.storage.stores.requests import row_guard as row_guard_of_requests
+from mandat.storage.stores.sessions import row_guard as row_guard_of_sessions
 from mandat.storage.stores.users import row_guard
 from support.rotating import CutOff, Rotating, open_live
 from support.storage import NOW, Scene
@@ -114,6 +116,23 @@ async def test_writers_at_work_leave_nothing_behind_with_the_old_key(installatio
     await asyncio.gather(*workers)
     await check_all(running.stores, made)
     assert installation.verify() == []
+
+
+async def test_the_first_thing_that_is_written_after_a_rotation_has_the_new_mac(installation, running, rotating):
+    await rotating()
+    token = b"first".ljust(32, b".")
+    await running.stores.sessions.add_session(
+        Session(token_hash=token, user_id=1, created=NOW, last_seen=NOW, address="192.0.2.7")
+    )
+    guard = row_guard_of_sessions(RowMac(installation.keys.mac_key))
+    assert guard.is_genuine(installation.read_named("requests", "SELECT * FROM sessions"))
+
+
+async def test_the_first_request_that_waits_after_a_rotation_has_the_new_mac(installation, running, rotating):
+    await rotating()
+    await running.ask(1, name="first")
+    guard = row_guard_of_requests(RowMac(installation.keys.mac_key))
+    assert guard.is_genuine(installation.read_named("requests", "SELECT * FROM permission_requests"))
 
 
 async def test_afterwards_the_old_key_makes_nobody_believe_anything(installation, running, rotating):
