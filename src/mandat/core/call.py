@@ -77,7 +77,7 @@ class SignedCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class QuotaNotice(msgspec.Struct, frozen=True, gc=False):
-    """What the caller is told about quotas: values of `RateLimit-Policy` and `RateLimit`, and of `Retry-After` if any."""
+    """What the caller is told about quotas: values of `RateLimit-Policy`, `RateLimit`, and of `Retry-After` if any."""
 
     policy: str
     limit: str
