@@ -20,8 +20,8 @@ from mandat.marketplace.installs.provider import SdkProvider
 from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books, StepRunner
 from mandat.marketplace.installs.upgrade import Upgrades
-from mandat.marketplace.pages.once import OncePerForm
-from mandat.marketplace.pages.site import Site
+from mandat.marketplace.pages.frame.once import OncePerForm
+from mandat.marketplace.pages.frame.site import Site
 from mandat.marketplace.pages.static_files import own_asset
 from mandat.marketplace.people.membership import Membership
 from mandat.marketplace.people.passwords import Passwords

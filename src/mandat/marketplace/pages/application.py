@@ -12,8 +12,8 @@ from mandat.look.headers import page_headers
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.pages import catalogue, events, installations, members, removals, setup, static_files, upgrades
-from mandat.marketplace.pages.page import MAX_FORM_BYTES, AnyRequest, LoginNeeded, OtherHost, login_path, read
-from mandat.marketplace.pages.site import Site
+from mandat.marketplace.pages.frame.page import MAX_FORM_BYTES, AnyRequest, LoginNeeded, OtherHost, login_path, read
+from mandat.marketplace.pages.frame.site import Site
 from mandat.marketplace.store.database import StoreUnavailable
 from mandat.marketplace.store.vault import VaultBroken
 

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, login_path, open_page, read, write
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, login_path, open_page, read, write
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import Checked, InputField, Misfit, as_scope, check_typed
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights

@@ -12,8 +12,8 @@ from litestar.response import Stream
 
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
+from mandat.marketplace.pages.frame.page import AnyRequest, Page, open_page, read
 from mandat.marketplace.pages.installations import View, view_of
-from mandat.marketplace.pages.page import AnyRequest, Page, open_page, read
 from mandat.marketplace.states import AT_WORK
 from mandat.marketplace.store.values import Installation
 

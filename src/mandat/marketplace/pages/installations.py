@@ -13,8 +13,8 @@ from mandat.marketplace.installs.layers import REMOVAL_MARK, Layer, Records, is_
 from mandat.marketplace.installs.ledger import ACCOUNT_STEP, Work, removal_rights, work_of
 from mandat.marketplace.installs.upgrade import upgrade_rights
 from mandat.marketplace.pages.catalogue import grouped, shown_inputs, target_of
-from mandat.marketplace.pages.own_installation import find_installation, open_form
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.frame.own_installation import find_installation, open_form
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ShownResult, results_of
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.rights import Effect, NeededRight, derive_rights

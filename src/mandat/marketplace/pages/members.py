@@ -2,7 +2,7 @@
 
 from litestar.response.base import ASGIResponse
 
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, own_path, read, write
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, open_page, own_path, read, write
 from mandat.marketplace.people.membership import LoggedIn, NotLoggedIn
 
 

@@ -11,8 +11,8 @@ from mandat.marketplace.installs.desk import NotAsked, Question
 from mandat.marketplace.installs.layers import Owned
 from mandat.marketplace.installs.removal import RemovalPlan
 from mandat.marketplace.pages.catalogue import ShownCreation, grouped, target_of
-from mandat.marketplace.pages.own_installation import find_installation, open_form
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.frame.own_installation import find_installation, open_form
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.results import ids_of
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mandat.marketplace.installs.layers import Layer, Records, is_done
 from mandat.marketplace.installs.ledger import is_removed
-from mandat.marketplace.pages.page import Page
+from mandat.marketplace.pages.frame.page import Page
 from mandat.marketplace.stacks.difference import Way
 from mandat.marketplace.stacks.expressions import resolve_text
 from mandat.marketplace.stacks.inputs import as_scope

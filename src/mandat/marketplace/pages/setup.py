@@ -11,7 +11,7 @@ from litestar.response.base import ASGIResponse
 
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.provider import KeysRefused
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.store.registrations import Registration
 
 _KEY = re.compile(r"[A-Za-z0-9]{8,64}")

@@ -8,7 +8,7 @@ from litestar.response.base import ASGIResponse
 from mandat.look.refusal import PageRefusal
 from mandat.look.static import STATIC_FILES, STATIC_PREFIX, asset_path, read_static_files
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages.page import AnyRequest, read
+from mandat.marketplace.pages.frame.page import AnyRequest, read
 
 _FOLDER = Path(__file__).parent / "static"
 _MEDIA_TYPES = {"market.css": "text/css; charset=utf-8", "progress.js": "text/javascript; charset=utf-8"}

@@ -10,8 +10,8 @@ from mandat.look.words import gettext as _
 from mandat.marketplace.installs.desk import NotAsked, Question, SentOff
 from mandat.marketplace.installs.upgrade import UpgradePlan
 from mandat.marketplace.pages.catalogue import ShownCreation, flat, grouped, shown_inputs, target_of, typed_of
-from mandat.marketplace.pages.own_installation import find_installation, open_form
-from mandat.marketplace.pages.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
+from mandat.marketplace.pages.frame.own_installation import find_installation, open_form
+from mandat.marketplace.pages.frame.page import FORM_TOKEN, AnyRequest, Page, open_page, read, write
 from mandat.marketplace.pages.removals import shown_creation
 from mandat.marketplace.stacks.calls import CallRefused
 from mandat.marketplace.stacks.difference import StepDifference

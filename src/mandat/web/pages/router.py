@@ -8,15 +8,15 @@ from mandat.authority.service import Authority
 from mandat.web.console import pages as console
 from mandat.web.pages import (
     account,
-    application_secrets,
     connected,
     consent,
-    create_application,
     create_token,
     home,
-    own_applications,
     sessions,
 )
+from mandat.web.pages.applications import create as create_application
+from mandat.web.pages.applications import own as own_applications
+from mandat.web.pages.applications import secrets as application_secrets
 from mandat.web.pages.errors import page_errors
 from mandat.web.pages.frame.page import MAX_FORM_BYTES, AnyRequest, Page, open_page
 from mandat.web.pages.frame.site import build_site

@@ -20,7 +20,7 @@ from mandat.look.headers import page_headers, redirect_headers
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
 from mandat.marketplace.installs.provider import origin_of
-from mandat.marketplace.pages.site import Site
+from mandat.marketplace.pages.frame.site import Site
 from mandat.marketplace.store.people import OpenSession
 from mandat.marketplace.store.registrations import Registration
 

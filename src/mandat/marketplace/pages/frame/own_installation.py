@@ -2,7 +2,7 @@
 
 from mandat.look.refusal import PageRefusal
 from mandat.look.words import gettext as _
-from mandat.marketplace.pages.page import AnyRequest, Page, open_page
+from mandat.marketplace.pages.frame.page import AnyRequest, Page, open_page
 from mandat.marketplace.store.values import Installation
 
 

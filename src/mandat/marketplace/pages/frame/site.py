@@ -16,7 +16,7 @@ from mandat.marketplace.installs.provider import Provider, origin_of
 from mandat.marketplace.installs.removal import Removals
 from mandat.marketplace.installs.runner import Books
 from mandat.marketplace.installs.upgrade import Upgrades
-from mandat.marketplace.pages.once import OncePerForm
+from mandat.marketplace.pages.frame.once import OncePerForm
 from mandat.marketplace.people.membership import Membership
 from mandat.marketplace.people.throttle import Throttle
 from mandat.marketplace.settings import MarketplaceSettings

@@ -1,0 +1,1 @@
+"""The developer's pages for applications: registering one, the own list, secrets."""
