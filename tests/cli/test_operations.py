@@ -179,6 +179,9 @@ def test_history_is_exported_and_checked_and_erased(shell: Shell, tmp_path: Path
     export.write_text(export.read_text().replace("user:olga", "user:eve"))
     assert run(["audit", "check", str(export)]) == 1
     assert shell("audit", "export")[0] == 2
+    status, out, err = shell("audit", "export", "--account", "nobody")
+    assert (status, len(out.splitlines())) == (0, 2)
+    assert "Nothing is written about nobody" in err
     assert shell("audit", "erase", "--account", account)[0] == 1
     shell("account", "close", "olga")
     assert shell.json("audit", "erase", "--account", account)["kept"] == 0

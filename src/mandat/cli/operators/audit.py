@@ -46,6 +46,10 @@ def export_history(
     for line in lines(find_config(options), account=account, application=application):
         # Escaped by JSON: nothing in a line can steer a terminal.
         sys.stdout.write(json.dumps(line) + "\n")
+        if line["type"] == "end" and line["entries"] == 0 and not everything:
+            complain(
+                f"Nothing is written about {account or application}.", "See `mandat account list` or `mandat app list`."
+            )
     return 0
 
 
