@@ -27,7 +27,7 @@ from support.instances import (
 from support.sandbox import ALICE, BRUNO, RunningSandbox
 from support.waiting import wait_for
 
-pytestmark = needs_isolation
+pytestmark = [needs_isolation, pytest.mark.slow]
 OPERATION = "POST /cloud/project/{serviceName}/instance"
 
 

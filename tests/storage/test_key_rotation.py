@@ -15,6 +15,8 @@ from mandat.storage.stores.credential_rows import signed_bytes
 from support.rotating import CutOff, Rotating, open_live
 from support.storage import NOW, Scene, entry, hash_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def running(installation):
