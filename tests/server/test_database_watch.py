@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from mandat.server.configuration.reading import load_config
 from mandat.server.layout import layout_of
 from mandat.server.problems import Problem
-from mandat.server.processes.database_watch import refuse_unreplicated, report_replication
+from mandat.server.supervision.database_watch import refuse_unreplicated, report_replication
 from support.postgres_cluster import Cluster
 from support.serving import configuration
 from support.waiting import wait_for

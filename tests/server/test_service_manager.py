@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-TELL = "from mandat.server.processes.service_manager import READY, tell_service_manager; tell_service_manager(READY)"
+TELL = "from mandat.server.supervision.service_manager import READY, tell_service_manager; tell_service_manager(READY)"
 
 
 def tell(address: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mandat.server.problems import Problem
-from mandat.server.processes.wrong_clock import EARLIEST, FAR_SECONDS, refuse_wrong_clock
+from mandat.server.supervision.wrong_clock import EARLIEST, FAR_SECONDS, refuse_wrong_clock
 
 NOW = EARLIEST + 10 * FAR_SECONDS
 

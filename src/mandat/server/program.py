@@ -18,7 +18,7 @@ from mandat.server.problems import Problem
 def serve(config_file: Path) -> int:
     """`mandat serve`: authority and gateways under one supervisor, in the foreground."""
     from mandat.server.configuration.reading import load_config
-    from mandat.server.processes.supervisor import serve_until_stopped
+    from mandat.server.supervision.supervisor import serve_until_stopped
 
     configure_logs(load_config(config_file).log.level)
     asyncio.run(serve_until_stopped(config_file))

@@ -19,7 +19,7 @@ from mandat.server.locks import take_lock
 from mandat.server.nature import clock
 from mandat.server.problems import Problem
 from mandat.server.processes.children import ChildSpec
-from mandat.server.processes.supervisor import serve_until_stopped
+from mandat.server.supervision.supervisor import serve_until_stopped
 
 FIRST_ZONE = "example.org"
 FIRST_CUSTOMER_ZONES = (FIRST_ZONE, "first.example", "other.example")

@@ -31,8 +31,8 @@ from mandat.server.processes.forgetting import forget_old
 from mandat.server.processes.gateway import reports_path
 from mandat.server.processes.sockets import listen_privately
 from mandat.server.processes.usage_intake import serve_usage
-from mandat.server.processes.wrong_clock import is_vouched_for, refuse_wrong_clock
 from mandat.server.request_log import log_with_query_id
+from mandat.server.supervision.wrong_clock import is_vouched_for, refuse_wrong_clock
 from mandat.server.wiring import Wired, wire_authority
 from mandat.web.application import make_web_app
 from mandat.web.settings import PageSettings

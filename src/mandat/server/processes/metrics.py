@@ -24,7 +24,7 @@ from mandat.server.observation.page import WatchPage
 from mandat.server.observation.readiness import ReadinessCheck
 from mandat.server.problems import Problem
 from mandat.server.processes.children import child_options, say_problem, say_ready
-from mandat.server.processes.redis_watch import redis_answers
+from mandat.server.supervision.redis_watch import redis_answers
 
 
 async def serve(config: Config, layout: Layout, *, listener: socket.socket, ready_fd: int) -> None:
