@@ -205,7 +205,7 @@ def test_the_description_is_public_and_names_every_section(anonymous: httpx2.Cli
 def test_an_upstream_that_is_killed_and_comes_back_is_a_502_meanwhile_and_nothing_else(demo: Demo) -> None:
     client = demo.client(demo.grant([("GET", "/me")]))
     assert client.get("/me")
-    os.kill(demo.pid_of("sandbox_process"), signal.SIGKILL)
+    os.kill(demo.pid_of("mandat.server.processes.sandbox"), signal.SIGKILL)
     deadline = time.monotonic() + 30
     while True:
         try:

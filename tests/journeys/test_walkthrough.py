@@ -56,7 +56,7 @@ async def test_a_marketplace_killed_in_mid_install_finishes_with_nothing_twice(
         await order(page, demo, zone)
         await log_in(page, demo.person("customer"))
         await page.get_by_role("button", name="Confirm").click()
-        os.kill(demo.pid_of("marketplace_process"), signal.SIGKILL)
+        os.kill(demo.pid_of("mandat.server.processes.marketplace"), signal.SIGKILL)
         await wait_until_serving(page, f"{demo.marketplace}/installations")
         await page.get_by_role("link", name=re.compile(zone)).first.click()
         await expect(page.locator("main")).to_contain_text("Everything is in place", timeout=60_000)

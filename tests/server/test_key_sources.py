@@ -51,7 +51,10 @@ def store(tmp_path: Path) -> Path:
 def config(tmp_path: Path, store: Path) -> Path:
     """An installation with keys from commands."""
     return outside(
-        tmp_path / "node", 8700, authority=printing(store / "authority.json"), node=printing(store / "node.json")
+        tmp_path / "node",
+        free_ports(1),
+        authority=printing(store / "authority.json"),
+        node=printing(store / "node.json"),
     )
 
 
