@@ -8,6 +8,7 @@ import pytest
 
 from doubles.upstream import OK, Recorded, RecordingUpstream, answering
 from doubles.upstream_gateway import TestedGateway, running_gateway
+from mandat.enforcement.gateway.run import SWEEP_SECONDS
 
 
 def _sized(text: str) -> bytes:
@@ -155,6 +156,23 @@ async def test_an_upstream_that_is_down_is_a_bad_gateway_and_is_found_again_when
         await api.start()
         again = await gateway.ask(gateway.signed("GET", "/1.0/me"))
     assert (down.status, down.code, back.status, again.status) == (502, "UPSTREAM_UNREACHABLE", 200, 200)
+
+
+async def test_an_upstream_has_all_of_its_time_whenever_the_request_comes() -> None:
+    async def script(request: Recorded, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async def seconds_until_refused(gateway: TestedGateway, wait_seconds: float) -> float:
+        await asyncio.sleep(wait_seconds)
+        begun = time.monotonic()
+        assert (await gateway.ask(gateway.signed("GET", "/1.0/me"))).status == 504
+        return time.monotonic() - begun
+
+    # Spread over two of the rounds in which deadlines are looked at.
+    waits = [SWEEP_SECONDS * number / 5 for number in range(10)]
+    async with RecordingUpstream(script) as api, running_gateway(api.address) as gateway:
+        took = await asyncio.gather(*(seconds_until_refused(gateway, wait) for wait in waits))
+    assert min(took) > 0.59
 
 
 async def test_a_hanging_upstream_is_a_gateway_time_out_and_does_not_hold_up_others() -> None:

@@ -17,7 +17,7 @@ from torture.traffic import Traffic
 from torture.upstreams import BREAKS, RULES, BadUpstream, section
 
 FULL = os.environ.get("MANDAT_TORTURE") == "full"
-TIMEOUT_SECONDS = 5.0 if FULL else 2.0
+TIMEOUT_SECONDS = 5.0 if FULL else 3.0
 HUNG_CALLS = 100
 STEADY_CALLS = 200 if FULL else 60
 CASES = [(path, version) for path in BREAKS for version in ("HTTP/1.1", "HTTP/1.0") if FULL or path.endswith("small")]
@@ -70,7 +70,7 @@ def test_r8_a_hanging_upstream_ends_in_time_and_the_others_go_on(scene: Scene, p
     assert meanwhile.lost == [] and meanwhile.statuses.keys() == {200}
     ratio = meanwhile.percentile(0.99) / before.percentile(0.99)
     print(f"R8 {path}: ended after {ends[0]:.2f} to {ends[-1]:.2f} s of {TIMEOUT_SECONDS}, p99 of others x{ratio:.2f}")
-    assert ends[0] >= TIMEOUT_SECONDS * 0.9
+    assert ends[0] >= TIMEOUT_SECONDS * 0.97
     if FULL:
         assert ends[-1] <= TIMEOUT_SECONDS * 1.1
         assert ratio < 2 or meanwhile.percentile(0.99) < 0.01
@@ -78,18 +78,20 @@ def test_r8_a_hanging_upstream_ends_in_time_and_the_others_go_on(scene: Scene, p
 
 @pytest.mark.parametrize(("path", "version"), CASES)
 def test_r9_an_answer_that_breaks_off_is_never_a_whole_one(scene: Scene, path: str, version: str) -> None:
+    log = scene.installation.folder / "log" / "access.jsonl"
+
+    def reasons() -> list[str]:
+        lines = [json.loads(one) for one in log.read_text().splitlines()]
+        return [str(one.get("reason")) for one in lines if one["path"] == f"/1.0/bad/{path}"]
+
+    # Which of the versions ran before on this installation depends on how the tests were shared out.
+    before = len(reasons())
     request = scene.installation.request(scene.key, f"/bad/{path}").replace(b"HTTP/1.1", version.encode(), 1)
     with socket.create_connection(("127.0.0.1", scene.installation.port), timeout=20) as client:
         client.sendall(request)
         assert _outcome(client) in {"reset", "incomplete", "502"}
-    log = scene.installation.folder / "log" / "access.jsonl"
-
-    def line() -> dict[str, object] | None:
-        lines = [json.loads(one) for one in log.read_text().splitlines()]
-        found = [one for one in lines if one["path"] == f"/1.0/bad/{path}"]
-        return found[-1] if len(found) >= (1 if version == "HTTP/1.1" else 2) else None
-
-    assert str(wait_for(line, what="the line of the log").get("reason")).startswith("upstream")
+    written = wait_for(lambda: reasons()[before:], what="the line of the log")
+    assert [reason.partition("_")[0] for reason in written] == ["upstream"]
 
 
 def _outcome(client: socket.socket) -> str:

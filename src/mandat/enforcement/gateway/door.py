@@ -14,7 +14,7 @@ from mandat.enforcement.gateway.body import BufferBudget
 from mandat.enforcement.gateway.caller import CallerDesk
 from mandat.enforcement.gateway.identity import IdentityWriter
 from mandat.enforcement.gateway.routes import RouteTable
-from mandat.enforcement.gateway.upstream.call import CoarseTime
+from mandat.enforcement.gateway.upstream.call import LoopTime
 from mandat.enforcement.gateway.upstream.pool import UpstreamPool
 from mandat.enforcement.point import EnforcementPoint
 from mandat.enforcement.query_ids import QueryIds
@@ -28,7 +28,11 @@ class OpenConnection(Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way that a stop should wait for."""
+        """Whether no exchange is under way."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether an event stream is under way, which ends only when somebody ends it."""
 
     def on_deadline(self) -> None:
         """The deadline has passed."""
@@ -41,7 +45,7 @@ class OpenConnection(Protocol):
 
 
 class Door:
-    """One worker's shared state. `time` is coarse; `is_stopping` makes every answer the last on its connection."""
+    """One worker's shared state. `is_stopping` makes every answer that begins the last on its connection."""
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class Door:
         self.access_log = access_log
         self.counters = counters
         self.clock = clock
-        self.time = CoarseTime(0.0)
+        self.time = LoopTime()
         self.is_stopping = False
         self.batch = Batch(point.hold_freshness, point.release_freshness)
         self.connections: set[OpenConnection] = set()
@@ -83,7 +87,6 @@ class Door:
 
     def sweep(self, now: float) -> None:
         """Enforce every deadline; called regularly with the loop's time."""
-        self.time.now = now
         for connection in list(self.connections):
             if now > connection.deadline:
                 connection.on_deadline()

@@ -87,7 +87,6 @@ async def run_gateway(  # noqa: PLR0913 - the one place where a gateway is put t
         entropy=entropy,
     )
     door.counters.connections = door.connections
-    door.time.now = loop.time()
     sweeper = loop.create_task(_sweep(door))
     tls = TlsArrivals(door)
     servers = [await loop.create_server(lambda: ClientConnection(door), sock=entrances.plain)]

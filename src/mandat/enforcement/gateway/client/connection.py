@@ -96,9 +96,13 @@ class ClientConnection(ClientChannel):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way that a stop should wait for."""
-        exchange = self._exchange
-        return not self._is_listed if exchange is None else exchange.is_stream
+        """Whether no exchange is under way."""
+        return self._exchange is None and not self._is_listed
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether an event stream is under way, which ends only when somebody ends it."""
+        return self._exchange is not None and self._exchange.is_stream
 
     def on_deadline(self) -> None:
         """The deadline has passed."""
@@ -169,7 +173,7 @@ class ClientConnection(ClientChannel):
         if body is not None:
             body.release()
         is_input_left = body is not None and not body.is_complete
-        if not exchange.keeps_alive or self._door.is_stopping:
+        if not exchange.keeps_alive:
             self._linger(is_input_left=is_input_left)
         elif is_input_left:
             self._state = SKIP

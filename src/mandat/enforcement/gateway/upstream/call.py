@@ -1,5 +1,6 @@
 """One request to an upstream: what is sent, who waits for the answer, and how long. Values and interfaces only."""
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -8,13 +9,15 @@ from mandat.enforcement.gateway.upstream.answer_framing import AnswerHead
 from mandat.protocol.refusals import Reason
 
 
-class CoarseTime:
-    """The loop's time at the last sweep: good enough for deadlines, and free to read."""
+class LoopTime:
+    """The time that deadlines begin at. Never one that was read a while ago: a deadline would end that much early."""
 
-    __slots__ = ("now",)
+    __slots__ = ()
 
-    def __init__(self, now: float) -> None:
-        self.now = now
+    @property
+    def now(self) -> float:
+        """Seconds on the running loop's clock."""
+        return asyncio.get_running_loop().time()
 
 
 class AnswerReceiver(Protocol):

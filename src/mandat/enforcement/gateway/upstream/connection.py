@@ -17,14 +17,14 @@ from mandat.enforcement.gateway.upstream.answer_framing import (
     AnswerParser,
     KnownHeads,
 )
-from mandat.enforcement.gateway.upstream.call import CoarseTime, UpstreamCall
+from mandat.enforcement.gateway.upstream.call import LoopTime, UpstreamCall
 from mandat.protocol.refusals import Reason
 
 
 class Keeper(Protocol):
     """Whom a connection belongs to. `answer_head_bytes` bounds the heads of answers."""
 
-    time: CoarseTime
+    time: LoopTime
     batch: Batch
     known_heads: KnownHeads
     answer_head_bytes: int

@@ -9,7 +9,7 @@ from collections import deque
 
 from mandat.enforcement.gateway.batch import Batch
 from mandat.enforcement.gateway.upstream.answer_framing import KnownHeads
-from mandat.enforcement.gateway.upstream.call import CoarseTime, UpstreamCall
+from mandat.enforcement.gateway.upstream.call import LoopTime, UpstreamCall
 from mandat.enforcement.gateway.upstream.connection import UpstreamConnection
 from mandat.enforcement.settings import Limits, TcpAddress, UnixAddress, parse_address
 from mandat.protocol.refusals import Reason
@@ -18,8 +18,8 @@ from mandat.protocol.refusals import Reason
 class UpstreamPool:
     """See the module. All times are on the loop's clock. `host` is what `Host` says to this upstream."""
 
-    def __init__(self, address: str, limits: Limits, time: CoarseTime, batch: Batch) -> None:
-        """`address` is as in `Upstream`. `time` is kept up to date by somebody else; `batch` does the sending."""
+    def __init__(self, address: str, limits: Limits, time: LoopTime, batch: Batch) -> None:
+        """`address` is as in `Upstream`. `time` is what deadlines begin at; `batch` does the sending."""
         self._address = parse_address(address)
         self._limits = limits
         self._connections: set[UpstreamConnection] = set()
