@@ -145,7 +145,7 @@ def _encoding(answer: Any) -> dict[str, str]:
 
 async def test_every_file_a_page_or_a_module_names_is_there() -> None:
     named = re.findall(r'(?:src|href)="(/static/console-[^"]+)"', (await shown()).html)
-    assert len(named) == 4
+    assert len(named) == 9
     for path, file in CONSOLE_FILES.items():
         if file.source.parent.name == "static":
             imported = re.findall(r'from "\./([^"]+)"', file.source.read_text(encoding="utf-8"))
