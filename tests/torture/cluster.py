@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import threading
 import time
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import httpx2
 import psycopg
-import pytest
 
 from mandat.authority.values import Role
 from mandat.cli.operators.administration import LOCAL, accepted
@@ -23,6 +21,7 @@ from mandat.server.operations.administration import open_administration
 from mandat.storage.keys.keyrings import load_authority_keys
 from mandat.storage.postgres.place import parse_place
 from mandat.storage.postgres.verify import verify_postgres
+from support.faketime import other_clock
 from support.serving import Serving
 from support.waiting import wait_for
 from torture.history import Journal, Stored, violations
@@ -49,11 +48,8 @@ class Node(Installation):
     @contextmanager
     def started(self) -> Iterator[Serving]:
         """The node with its own clock."""
-        faketime = shutil.which("faketime")
-        if self.ahead_seconds and faketime is None:
-            pytest.skip("NOT TESTED: faketime is not installed on this machine")
-        under = [str(faketime), "-m", "-f", f"+{self.ahead_seconds}s"] if self.ahead_seconds else []
-        with self.running(under=under, environment={"FAKETIME_DONT_FAKE_MONOTONIC": "1"}) as serving:
+        environment = other_clock(FAKETIME=f"+{self.ahead_seconds}s") if self.ahead_seconds else {}
+        with self.running(environment=environment) as serving:
             yield serving
 
     def set_up(self, public_urls: list[str], more: str) -> None:

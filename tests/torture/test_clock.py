@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from support.faketime import other_clock
 from support.ports import free_ports
 from support.serving import Serving, serve_to_the_end
 from support.waiting import wait_for
@@ -70,15 +71,7 @@ class Scene:
 
 def reading(clock: Path) -> dict[str, str]:
     """The environment of processes that add to the time what stands in the file `clock`."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not found:
-        pytest.skip("NOT TESTED: libfaketime is not installed on this machine (Debian package faketime)")
-    return {
-        "LD_PRELOAD": str(found[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_CACHE_DURATION": "0",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    return other_clock(FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_CACHE_DURATION="0")
 
 
 @pytest.fixture(scope="module")
