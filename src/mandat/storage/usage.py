@@ -120,6 +120,11 @@ def _count(connection: Connection, uses: Sequence[Use]) -> None:
 
 
 def _count_secrets(connection: Connection, uses: Sequence[Use]) -> None:
+    """Once for each secret: most uses of a report are of the same few."""
+    told: dict[int, tuple[int, int]] = {}
+    for use in uses:
+        calls, last_at = told.get(use.secret_id, (0, 0))
+        told[use.secret_id] = (calls + use.calls, max(last_at, use.at))
     secret = insert(secret_uses)
     connection.execute(
         secret.on_conflict_do_update(
@@ -129,5 +134,5 @@ def _count_secrets(connection: Connection, uses: Sequence[Use]) -> None:
                 "last_at": greatest(secret_uses.c.last_at, secret.excluded.last_at),
             },
         ),
-        [{"secret_id": use.secret_id, "calls": use.calls, "last_at": use.at} for use in uses],
+        [{"secret_id": secret_id, "calls": calls, "last_at": last_at} for secret_id, (calls, last_at) in told.items()],
     )

@@ -6,7 +6,6 @@ It listens on nothing else: only a gateway may speak for an account (design.md 2
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
@@ -25,7 +24,8 @@ from mandat.server.node_access import emptied_run_folder
 from mandat.server.observation.authority_report import authority_report
 from mandat.server.observation.report import reporting
 from mandat.server.problems import Problem
-from mandat.server.processes.children import child_options, say_problem, say_ready
+from mandat.server.processes.announcing import AnnouncingServer
+from mandat.server.processes.children import child_options, say_problem
 from mandat.server.processes.descriptions import keep_described
 from mandat.server.processes.forgetting import forget_old
 from mandat.server.processes.gateway import reports_path
@@ -61,7 +61,7 @@ async def serve(config: Config, layout: Layout, *, generation: int, ready_fd: in
             product_name=config.name,
             marketplace_url=config.marketplace_url or None,
         )
-        server = _AnnouncingServer(
+        server = AnnouncingServer(
             uvicorn.Config(
                 log_with_query_id(make_web_app(wired.authority, settings)),
                 loop="uvloop",
@@ -103,19 +103,6 @@ async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Says that it is ready as soon as it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready_fd: int) -> None:
-        super().__init__(config)
-        self._ready_fd = ready_fd
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn; then the supervisor is told."""
-        await super().startup(sockets)
-        say_ready(self._ready_fd)
 
 
 async def _prune_regularly(wired: Wired, retention: RetentionConfig) -> None:

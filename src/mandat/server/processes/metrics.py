@@ -23,7 +23,8 @@ from mandat.server.observation.intake import serve_reports
 from mandat.server.observation.page import WatchPage
 from mandat.server.observation.readiness import ReadinessCheck
 from mandat.server.problems import Problem
-from mandat.server.processes.children import child_options, say_problem, say_ready
+from mandat.server.processes.announcing import AnnouncingServer
+from mandat.server.processes.children import child_options, say_problem
 from mandat.server.supervision.redis_watch import redis_answers
 
 
@@ -35,7 +36,7 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, read
         collected, monotonic, is_leaving=layout.leaving.exists, redis_answers=lambda: redis_answers(config)
     )
     page = WatchPage(collected, readiness, peers)
-    server = _AnnouncingServer(
+    server = AnnouncingServer(
         uvicorn.Config(
             page,
             loop="uvloop",
@@ -54,19 +55,6 @@ async def serve(config: Config, layout: Layout, *, listener: socket.socket, read
     intake = await serve_reports(layout.metrics_socket, collected)
     await server.serve(sockets=[listener])
     intake.close()
-
-
-class _AnnouncingServer(uvicorn.Server):
-    """Says that it is ready as soon as it listens."""
-
-    def __init__(self, config: uvicorn.Config, ready_fd: int) -> None:
-        super().__init__(config)
-        self._ready_fd = ready_fd
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn; then the supervisor is told."""
-        await super().startup(sockets)
-        say_ready(self._ready_fd)
 
 
 def main(arguments: list[str]) -> int:
